@@ -1,0 +1,62 @@
+// The GEMM family: C[m,n] = A[m,k] B[n,k]^T, tiled, with a software pipeline of `stages` k-tiles.
+//
+// A holds activations, B weights (stored n-major: a row of B is one output feature). Per k-step a block loads block_m x block_k of A and
+// block_n x block_k of B, works 2*m*n*k FLOP (of the whole tile, edges included only as far as they exist) on the tensor pipe, and after
+// its last k-step stores block_m x block_n of C. Rows beyond m or n are not loaded. Multicast in a cluster: A tiles are shared by the
+// cluster's blocks along n, B tiles by those along m; each block asks for its share. split_k > 1: `split_k` blocks share one output tile;
+// each stores an fp32 partial tile to `workspace`, and a second kernel (make_split_k_reduce) sums. Not modeled: swizzles inside shared
+// memory, register-level bank effects, stream-K.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sim/core/device_shape.hpp"
+#include "sim/core/kernel.hpp"
+#include "traces/tensor.hpp"
+
+namespace rooftrace {
+
+enum class Raster : std::uint8_t {
+  row_major,
+  column_major,
+  grouped
+};  ///< row_major: consecutive blocks walk along n; grouped: see group_m (Triton's order).
+
+struct GemmTiling {
+  std::uint32_t block_m = 128;
+  std::uint32_t block_n = 128;
+  std::uint32_t block_k = 64;
+  std::uint32_t stages = 3;
+  std::uint32_t blocks_per_sm = 1;
+  Raster raster = Raster::row_major;
+  std::uint32_t group_m = 1;  ///< With Raster::grouped: tiles of m per group.
+  std::uint32_t split_k = 1;
+  std::uint32_t cluster_m = 1;  ///< Blocks of a cluster along m (share B).
+  std::uint32_t cluster_n = 1;  ///< Blocks of a cluster along n (share A).
+  bool persistent = false;      ///< Grid = resident blocks; block i computes tiles i, i + grid, ...
+
+  [[nodiscard]] std::string text() const;  ///< "128x128x64 stages 3 grouped:8 split 4 cluster 2x1 persistent"
+};
+
+struct GemmProblem {
+  Matrix a;                               ///< m x k
+  Matrix b;                               ///< n x k
+  Matrix c;                               ///< m x n
+  Matrix b_scales;                        ///< Quantisation scales of B (rows = 0: none): one row of scales per row of B, read along with B.
+  Matrix workspace;                       ///< fp32 partials when split_k > 1: (split_k * m) x n.
+  DataType tensor_type = DataType::bf16;  ///< What the tensor cores compute in.
+  bool add_c = false;                     ///< Epilogue adds a residual: C is read before it is stored.
+};
+
+/// The visible rule: given the GPU and the problem, the tiling this library would choose. Documented at its definition; every field can be
+/// overridden.
+[[nodiscard]] GemmTiling choose_gemm_tiling(const DeviceShape& gpu, std::uint64_t m, std::uint64_t n, std::uint64_t k, DataType weights,
+                                            DataType activations);
+
+/// label, kernel_class, stage, layer, stream and waits_for are left to the caller (label is set to "gemm " + tiling text).
+[[nodiscard]] Kernel make_gemm(const DeviceShape& gpu, const GemmProblem& problem, const GemmTiling& tiling);
+[[nodiscard]] Kernel make_split_k_reduce(const DeviceShape& gpu, const GemmProblem& problem, const GemmTiling& tiling);
+
+}  // namespace rooftrace
