@@ -50,6 +50,14 @@ struct GemmProblem {
   bool add_c = false;                     ///< Epilogue adds a residual: C is read before it is stored.
 };
 
+/// Shared memory of one pipeline stage: block_m x block_k of A and block_n x block_k of B.
+[[nodiscard]] std::uint64_t gemm_stage_bytes(const GemmTiling& tiling, DataType a, DataType b);
+
+/// A tiling that this GPU cannot run (zero sizes, more parts than k-tiles, clusters the machine lacks, shared memory exceeded):
+/// std::invalid_argument whose what() is the message without location. make_gemm calls it. A GPU whose shape says nothing of shared memory
+/// (0) is not checked for it.
+void check_gemm_tiling(const DeviceShape& gpu, const GemmProblem& problem, const GemmTiling& tiling);
+
 /// The visible rule: given the GPU and the problem, the tiling this library would choose. Documented at its definition; every field can be
 /// overridden.
 [[nodiscard]] GemmTiling choose_gemm_tiling(const DeviceShape& gpu, std::uint64_t m, std::uint64_t n, std::uint64_t k, DataType weights,

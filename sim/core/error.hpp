@@ -29,6 +29,9 @@ class UserError : public std::runtime_error {
   UserError(const SourceLocation& where, const std::string& message);
 };
 
+/// The word as messages print it: in double quotes, control characters as \xNN, cut after about 60 characters.
+[[nodiscard]] std::string quoted_word(std::string_view word);
+
 /// The candidate closest to `word` by edit distance, or "" when none is close enough to be meant (distance > a third of the word, at least
 /// 2).
 [[nodiscard]] std::string closest(std::string_view word, const std::vector<std::string>& candidates);

@@ -1,0 +1,126 @@
+#include "sim/app/model_choice.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "sim/app/config_text.hpp"
+
+namespace rooftrace {
+namespace {
+
+struct Field {
+  const char* name;
+  const char* published;  ///< In config.json.
+  std::uint32_t ModelSpec::*member;
+  std::int64_t low, high;
+};
+/// The same limits as for a config.json: far above every published model, small enough that no product overflows.
+constexpr std::array kFields = {
+    Field{"layers", "num_hidden_layers", &ModelSpec::layers, 1, 1 << 14},
+    Field{"hidden", "hidden_size", &ModelSpec::hidden, 1, 1 << 22},
+    Field{"intermediate", "intermediate_size", &ModelSpec::intermediate, 1, 1 << 22},
+    Field{"q_heads", "num_attention_heads", &ModelSpec::q_heads, 1, 1 << 14},
+    Field{"kv_heads", "num_key_value_heads", &ModelSpec::kv_heads, 1, 1 << 14},
+    Field{"head_dim", "head_dim", &ModelSpec::head_dim, 1, 1 << 14},
+    Field{"vocabulary", "vocab_size", &ModelSpec::vocabulary, 1, 1 << 24},
+    Field{"max_positions", "max_position_embeddings", &ModelSpec::max_positions, 1, 1 << 30},
+    Field{"window", "sliding_window", &ModelSpec::window, 0, 1 << 30},
+};
+
+struct Flag {
+  const char* name;
+  const char* published;
+  bool ModelSpec::*member;
+};
+constexpr std::array kFlags = {
+    Flag{"tied_embeddings", "tie_word_embeddings", &ModelSpec::tied_embeddings},
+    Flag{"qkv_bias", "", &ModelSpec::qkv_bias},
+};
+
+/// The value of a field under either of its names; both at once is a contradiction.
+std::optional<ConfigNode> find_either(const ConfigNode& map, const std::string& name, const std::string& published) {
+  const auto own = map.find(name);
+  if (published.empty() || published == name) return own;
+  const auto other = map.find(published);
+  if (own && other) other->fail(fmt::format("is the same as \"{}\", which is given too", name));
+  return own ? own : other;
+}
+
+/// Lays the fields that `map` gives on `model`.
+void apply_changes(const ConfigNode& map, ModelSpec& model) {
+  const bool heads_split_hidden = model.q_heads != 0 && model.head_dim * model.q_heads == model.hidden;
+  bool head_dim_given = false;
+  std::optional<ConfigNode> last;
+  for (const Field& field : kFields) {
+    const auto node = find_either(map, field.name, field.published);
+    if (!node) continue;
+    model.*field.member = static_cast<std::uint32_t>(node->integer(field.low, field.high));
+    head_dim_given = head_dim_given || field.member == &ModelSpec::head_dim;
+    last = node;
+  }
+  for (const Flag& flag : kFlags) {
+    if (const auto node = find_either(map, flag.name, flag.published)) model.*flag.member = node->boolean();
+  }
+  if (!last) return;
+  if (heads_split_hidden && !head_dim_given) {
+    if (model.hidden % model.q_heads != 0) {
+      last->fail(fmt::format("q_heads {} does not divide hidden {}, and no head_dim is given", model.q_heads, model.hidden));
+    }
+    model.head_dim = model.hidden / model.q_heads;
+  }
+  if (model.q_heads % model.kv_heads != 0) {
+    last->fail(fmt::format("kv_heads {} does not divide q_heads {}", model.kv_heads, model.q_heads));
+  }
+}
+
+void apply_sets(const std::vector<std::string>& sets, ModelSpec& model) {
+  ConfigDocument changes = ConfigDocument::parse("{}", "--set");
+  for (const std::string& assignment : sets) changes.set(assignment);
+  apply_changes(changes.root(), model);
+  changes.check_all_read();
+}
+
+bool is_complete(const ConfigNode& map) {
+  if (!map.find("architecture")) return false;
+  const auto has_field = [&](const Field& field) { return find_either(map, field.name, field.published).has_value(); };
+  const auto has_flag = [&](const Flag& flag) { return find_either(map, flag.name, flag.published).has_value(); };
+  return std::all_of(kFields.begin(), kFields.end(), has_field) && std::all_of(kFlags.begin(), kFlags.end(), has_flag);
+}
+
+}  // namespace
+
+ModelSpec choose_model(const std::string& word, const std::vector<std::string>& sets, const ConfigPaths& paths, const std::string& base,
+                       const SourceLocation& where) {
+  const ConfigFile file = paths.find(ConfigKind::model, word, base, where);
+  ModelSpec model = load_model(file.path, file.name);
+  apply_sets(sets, model);
+  return model;
+}
+
+ModelSpec choose_model(const ConfigNode& node, const std::vector<std::string>& sets, const ConfigPaths& paths, const std::string& base) {
+  if (!node.is_map()) return choose_model(node.string(), sets, paths, base, node.where());
+  const ConfigNode name = node["name"];
+  ModelSpec model;
+  if (is_complete(node)) {
+    model.name = name.string();
+    const std::vector<std::string> known = known_architectures();
+    model.architecture = known[node["architecture"].one_of(known)];
+  } else {
+    const ConfigFile file = paths.find(ConfigKind::model, name.string(), base, name.where());
+    model = load_model(file.path, file.name);
+  }
+  apply_changes(node, model);
+  apply_sets(sets, model);
+  return model;
+}
+
+std::string model_yaml(const ModelSpec& model) {
+  std::string text = fmt::format("name: {}\narchitecture: {}\n", yaml_scalar(model.name), model.architecture);
+  for (const Field& field : kFields) text += fmt::format("{}: {}\n", field.name, model.*field.member);
+  for (const Flag& flag : kFlags) text += fmt::format("{}: {}\n", flag.name, model.*flag.member);
+  return text;
+}
+
+}  // namespace rooftrace

@@ -1,0 +1,191 @@
+#include "sim/app/run.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "sim/engine/engine.hpp"
+#include "sim/machine/topology.hpp"
+
+namespace rooftrace {
+namespace {
+
+/// Consecutive kernels [first, last) of one layer (or of none).
+struct Segment {
+  std::size_t first = 0, last = 0;
+  std::int32_t layer = -1;
+  [[nodiscard]] std::size_t size() const { return last - first; }
+};
+
+std::vector<KernelRecord> blank_records(const Trace& trace, const MachineSpec& machine, bool warm) {
+  std::vector<KernelRecord> records;
+  records.reserve(trace.kernels.size());
+  for (const Kernel& kernel : trace.kernels) {
+    KernelRecord record;
+    record.label = kernel.label;
+    record.kernel_class = kernel.kernel_class;
+    record.stage = kernel.stage;
+    record.layer = kernel.layer;
+    record.stream = kernel.stream;
+    record.grid = kernel.grid;
+    record.blocks_per_sm = kernel.blocks_per_sm;
+    record.tensor_type = kernel.tensor_type;
+    record.waits_for = kernel.waits_for;
+    record.work = kernel.work;
+    record.compulsory = compulsory_bytes(kernel, machine, warm);
+    records.push_back(std::move(record));
+  }
+  return records;
+}
+
+/// The simulation of one stage; owns the machine's state and the time.
+class StageRun {
+ public:
+  StageRun(const MachineSpec& machine, const Trace& trace, const RunOptions& options)
+      : trace_(trace),
+        options_(options),
+        spec_(engine_spec(machine)),
+        memory_(machine, peer_path(machine), trace.address_end, &trace.page_role, options.tag_store) {}
+
+  void warm_up(std::vector<KernelRecord> scratch) {
+    simulate(trace_.kernels, scratch);
+    memory_.l2().forget_first_touches();
+  }
+
+  Time run_exact(std::vector<KernelRecord>& records) {
+    const Time start = now_;
+    simulate(trace_.kernels, records);
+    shift(records, -start);
+    return now_ - start;
+  }
+
+  /// Layer by layer; when a layer ends in the state in which the layer before it ended, every later layer would do the same again.
+  Time run_until_repeating(std::vector<KernelRecord>& records) {
+    const Time start = now_;
+    const std::vector<Segment> segments = split();
+    std::uint64_t state_before = 0;
+    for (std::size_t s = 0; s < segments.size(); ++s) {
+      const Segment& segment = segments[s];
+      simulate_segment(segment, records);
+      if (segment.layer < 0) continue;
+      const std::uint64_t state = memory_.l2().fingerprint({trace_.layers_begin, trace_.layers_end, trace_.layer_stride, segment.layer});
+      const bool follows = s > 0 && segments[s - 1].layer == segment.layer - 1 && segments[s - 1].size() == segment.size();
+      if (follows && state == state_before && same_bytes(records, segments[s - 1], segment)) {
+        while (s + 1 < segments.size() && segments[s + 1].layer >= 0 && segments[s + 1].size() == segment.size())
+          replicate(segment, segments[++s], records);
+      }
+      state_before = state;
+    }
+    shift(records, -start);
+    return now_ - start;
+  }
+
+  /// Skipping needs layers that are shifts of each other, a cache that does not notice the shift, and nothing in flight between layers.
+  [[nodiscard]] bool can_repeat() {
+    std::set<std::uint32_t> streams;
+    for (const Kernel& kernel : trace_.kernels) streams.insert(kernel.stream);
+    return trace_.layer_stride != 0 && streams.size() == 1 && memory_.l2().keeps_sets(trace_.layer_stride);
+  }
+
+ private:
+  void simulate(std::span<const Kernel> kernels, std::span<KernelRecord> records) {
+    if (options_.fidelity == Fidelity::des) {
+      now_ = run_timed(spec_, memory_, kernels, records, now_);
+    } else {
+      run_functional(spec_, memory_, kernels, records);
+    }
+  }
+
+  void simulate_segment(const Segment& segment, std::vector<KernelRecord>& records) {
+    std::vector<Kernel> kernels(trace_.kernels.begin() + static_cast<std::ptrdiff_t>(segment.first),
+                                trace_.kernels.begin() + static_cast<std::ptrdiff_t>(segment.last));
+    for (Kernel& kernel : kernels) kernel.waits_for.clear();  // one stream: its order says it all
+    simulate(kernels, std::span(records).subspan(segment.first, segment.size()));
+  }
+
+  [[nodiscard]] std::vector<Segment> split() const {
+    std::vector<Segment> segments;
+    for (std::size_t k = 0; k < trace_.kernels.size(); ++k) {
+      if (segments.empty() || segments.back().layer != trace_.kernels[k].layer) segments.push_back({k, k, trace_.kernels[k].layer});
+      segments.back().last = k + 1;
+    }
+    return segments;
+  }
+
+  static bool same_bytes(const std::vector<KernelRecord>& records, const Segment& a, const Segment& b) {
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      const KernelRecord& x = records[a.first + i];
+      const KernelRecord& y = records[b.first + i];
+      if (x.q != y.q || x.cache != y.cache || x.end - x.start != y.end - y.start) return false;
+    }
+    return true;
+  }
+
+  void replicate(const Segment& from, const Segment& to, std::vector<KernelRecord>& records) {
+    const Time begin = now_;
+    const Time origin = records[from.first].start;
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      const KernelRecord& source = records[from.first + i];
+      KernelRecord& copy = records[to.first + i];
+      copy.q = source.q;
+      copy.cache = source.cache;
+      copy.start = begin + (source.start - origin);
+      copy.end = begin + (source.end - origin);
+      copy.replicated = true;
+      now_ = std::max(now_, copy.end);
+    }
+  }
+
+  static void shift(std::vector<KernelRecord>& records, Time by) {
+    for (KernelRecord& record : records) {
+      record.start += by;
+      record.end += by;
+    }
+  }
+
+  const Trace& trace_;
+  const RunOptions& options_;
+  EngineSpec spec_;
+  GpuMemory memory_;
+  Time now_ = 0;
+};
+
+}  // namespace
+
+EngineSpec engine_spec(const MachineSpec& machine) {
+  EngineSpec spec;
+  const double sms = machine.sm.count;
+  spec.sms = machine.sm.count;
+  spec.max_blocks_per_sm = machine.sm.max_blocks;
+  for (std::size_t type = 0; type < spec.tensor_rate.size(); ++type) {
+    spec.tensor_rate[type] = machine.sustained(Pipe::tensor, static_cast<DataType>(type)) / sms;
+  }
+  spec.cuda_rate = machine.sustained(Pipe::cuda, DataType::fp32) / sms;
+  spec.sfu_rate = machine.sustained(Pipe::sfu, DataType::fp32) / sms;
+  spec.kernel_gap = from_seconds(machine.launch.kernel_gap);
+  spec.block_start = from_seconds(machine.launch.block_start);
+  spec.copy_start = from_seconds(machine.launch.copy_start);
+  return spec;
+}
+
+StageResult run_stage(const MachineSpec& machine, const Trace& trace, Stage stage, std::uint64_t tokens, const RunOptions& options) {
+  const auto wall_start = std::chrono::steady_clock::now();
+  StageResult result;
+  result.stage = stage;
+  result.tokens = tokens;
+  result.kernels = blank_records(trace, machine, options.warm);
+  if (options.fidelity == Fidelity::bound) {
+    for (KernelRecord& record : result.kernels) record.q = record.compulsory;
+  } else {
+    StageRun run(machine, trace, options);
+    if (options.warm) run.warm_up(result.kernels);
+    const Time latency = options.layers_auto && run.can_repeat() ? run.run_until_repeating(result.kernels) : run.run_exact(result.kernels);
+    result.latency = options.fidelity == Fidelity::des ? latency : 0;
+  }
+  result.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - wall_start).count();
+  return result;
+}
+
+}  // namespace rooftrace

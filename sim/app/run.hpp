@@ -1,0 +1,38 @@
+// One stage on one machine: from a trace to kernel records.
+#pragma once
+
+#include <cstdint>
+
+#include "sim/app/result.hpp"
+#include "sim/core/kernel.hpp"
+#include "sim/core/run_record.hpp"
+#include "sim/engine/engine_spec.hpp"
+#include "sim/machine/gpu_memory.hpp"
+#include "sim/machine/l2.hpp"
+#include "sim/machine/machine_spec.hpp"
+
+namespace rooftrace {
+
+struct RunOptions {
+  Fidelity fidelity = Fidelity::des;
+  /// Stop simulating identical layers once the state at the end of a layer is that of the layer before, shifted; off: every layer is
+  /// simulated.
+  bool layers_auto = false;
+  /// Warm: the caches start as a previous run of the same stage leaves them; cold: empty.
+  bool warm = false;
+  TagStore tag_store = TagStore::automatic;  ///< The switch for the fast cache.
+};
+
+/// Runs the stage. Records carry compulsory bytes from the closed form and, per fidelity, simulated bytes and times.
+[[nodiscard]] StageResult run_stage(const MachineSpec& machine, const Trace& trace, Stage stage, std::uint64_t tokens,
+                                    const RunOptions& options);
+
+/// Closed form: bytes of each kernel that no cache of this capacity avoids (see compulsory.cpp for the argument).
+[[nodiscard]] ByteCounts compulsory_bytes(const Kernel& kernel, const MachineSpec& machine, bool warm);
+
+/// The engine's view of a machine's SMs.
+[[nodiscard]] EngineSpec engine_spec(const MachineSpec& machine);
+/// How this machine's GPUs reach each other.
+[[nodiscard]] PeerPath peer_path(const MachineSpec& machine);
+
+}  // namespace rooftrace

@@ -1,0 +1,152 @@
+#include "sim/app/scenario_keys.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "sim/app/config_text.hpp"
+#include "sim/core/names.hpp"
+
+namespace rooftrace {
+namespace {
+
+constexpr std::size_t kMaxStages = 64;
+constexpr std::int64_t kMaxSeed = INT64_MAX;
+
+/// In the order of the enum.
+const std::vector<std::string>& all_reduce_words() {
+  static const std::vector<std::string> words = {"automatic", "ring", "one_shot"};
+  return words;
+}
+
+struct TilingField {
+  const char* name;
+  std::int64_t TilingOverride::*member;
+  std::int64_t low, high;
+};
+/// Ranges only keep numbers sane; whether a tiling can run on a machine is decided where it is made.
+constexpr std::array kTilingFields = {
+    TilingField{"block_m", &TilingOverride::block_m, 1, 1024},
+    TilingField{"block_n", &TilingOverride::block_n, 1, 1024},
+    TilingField{"block_k", &TilingOverride::block_k, 1, 1024},
+    TilingField{"stages", &TilingOverride::stages, 1, 32},
+    TilingField{"blocks_per_sm", &TilingOverride::blocks_per_sm, 1, 32},
+    TilingField{"group_m", &TilingOverride::group_m, 1, 65536},
+    TilingField{"split_k", &TilingOverride::split_k, 1, 1024},
+    TilingField{"cluster_m", &TilingOverride::cluster_m, 1, 16},
+    TilingField{"cluster_n", &TilingOverride::cluster_n, 1, 16},
+};
+/// The classes that are GEMMs.
+constexpr std::array kTiled = {KernelClass::qkv_projection, KernelClass::output_projection, KernelClass::ffn_up, KernelClass::ffn_down,
+                               KernelClass::lm_head};
+
+DataType read_type(const ConfigNode& root, const std::string& key, const std::vector<std::string>& allowed, DataType absent) {
+  const auto node = root.find(key);
+  if (!node) return absent;
+  return *data_type_from(allowed[node->one_of(allowed)]);
+}
+
+std::uint32_t read_count(const ConfigNode& map, const std::string& key, std::int64_t low, std::int64_t high, std::uint32_t absent) {
+  const auto node = map.find(key);
+  return node ? static_cast<std::uint32_t>(node->integer(low, high)) : absent;
+}
+
+double read_share(const ConfigNode& map, const std::string& key) {
+  const auto node = map.find(key);
+  return node ? node->number(0, 1) : 0;
+}
+
+TilingOverride read_tiling(const ConfigNode& map) {
+  TilingOverride tiling;
+  for (const TilingField& field : kTilingFields) {
+    if (const auto node = map.find(field.name)) tiling.*field.member = node->integer(field.low, field.high);
+  }
+  if (const auto node = map.find("persistent")) tiling.persistent = node->boolean() ? 1 : 0;
+  return tiling;
+}
+
+std::string tiling_yaml(const TilingOverride& tiling) {
+  std::string text;
+  for (const TilingField& field : kTilingFields) {
+    if (tiling.*field.member >= 0) text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", field.name, tiling.*field.member);
+  }
+  if (tiling.persistent >= 0) text += fmt::format("{}persistent: {}", text.empty() ? "" : ", ", tiling.persistent == 1);
+  return "{" + text + "}";
+}
+
+}  // namespace
+
+WorkloadOptions read_workload(const ConfigNode& root) {
+  WorkloadOptions out;
+  out.tp = read_count(root, "tp", 1, kMaxTp, out.tp);
+  out.weights = read_type(root, "weights", {"bf16", "fp16", "fp8", "int8", "fp4", "int4"}, out.weights);
+  out.kv = read_type(root, "kv", {"bf16", "fp16", "fp8", "int8"}, out.kv);
+  out.activations = read_type(root, "activations", {"bf16", "fp16"}, out.activations);
+  out.page_tokens = read_count(root, "page_tokens", 1, 4096, out.page_tokens);
+  out.kv_splits = read_count(root, "kv_splits", 0, 4096, out.kv_splits);
+  if (const auto offload = root.find("offload")) {
+    out.offload_weights = read_share(*offload, "weights");
+    out.offload_kv = read_share(*offload, "kv");
+  }
+  if (const auto node = root.find("all_reduce")) out.all_reduce = static_cast<AllReduce>(node->one_of(all_reduce_words()));
+  if (const auto node = root.find("one_shot_below")) out.one_shot_below = static_cast<std::uint64_t>(node->quantity(Dimension::bytes));
+  if (const auto node = root.find("seed")) out.seed = static_cast<std::uint64_t>(node->integer(0, kMaxSeed));
+  if (const auto classes = root.find("tiling")) {
+    for (const KernelClass kernel_class : kTiled) {
+      if (const auto node = classes->find(std::string(name(kernel_class)))) out.tiling[kernel_class] = read_tiling(*node);
+    }
+  }
+  return out;
+}
+
+std::vector<WorkloadOptions> read_stages(const ConfigNode& root, const WorkloadOptions& common) {
+  WorkloadOptions shape = common;
+  shape.batch = read_count(root, "batch", 1, kMaxBatch, shape.batch);
+  shape.context = read_count(root, "context", 1, kMaxTokens, shape.context);
+  shape.prompt = read_count(root, "prompt", 1, kMaxTokens, shape.prompt);
+
+  const std::vector<std::string> words = {"decode", "prefill"};
+  std::vector<WorkloadOptions> stages;
+  const auto list = root.find("stages");
+  if (!list) {
+    for (const std::string& word : words) stages.emplace_back(shape).stage = *stage_from(word);
+    return stages;
+  }
+  if (!list->is_list()) list->fail("must be a list, for example [decode, prefill]");
+  for (const ConfigNode& item : list->items()) {
+    if (stages.size() == kMaxStages) item.fail(fmt::format("more than {} stages", kMaxStages));
+    WorkloadOptions& stage = stages.emplace_back(shape);
+    const ConfigNode kind = item.is_map() ? item["stage"] : item;
+    stage.stage = *stage_from(words[kind.one_of(words)]);
+    if (!item.is_map()) continue;
+    stage.batch = read_count(item, "batch", 1, kMaxBatch, stage.batch);
+    if (stage.stage == Stage::decode) {
+      stage.context = read_count(item, "context", 1, kMaxTokens, stage.context);
+    } else {
+      stage.prompt = read_count(item, "prompt", 1, kMaxTokens, stage.prompt);
+    }
+  }
+  if (stages.empty()) list->fail("is empty; name at least one of decode, prefill");
+  return stages;
+}
+
+std::string workload_yaml(const std::vector<WorkloadOptions>& stages) {
+  std::string text = "stages:\n";
+  for (const WorkloadOptions& stage : stages) {
+    const bool decode = stage.stage == Stage::decode;
+    text += fmt::format("  - {{stage: {}, batch: {}, {}: {}}}\n", name(stage.stage), stage.batch, decode ? "context" : "prompt",
+                        decode ? stage.context : stage.prompt);
+  }
+  const WorkloadOptions& common = stages.front();
+  text += fmt::format("tp: {}\nweights: {}\nkv: {}\nactivations: {}\n", common.tp, name(common.weights), name(common.kv),
+                      name(common.activations));
+  text += fmt::format("page_tokens: {}\nkv_splits: {}\n", common.page_tokens, common.kv_splits);
+  text += fmt::format("offload: {{weights: {}, kv: {}}}\n", common.offload_weights, common.offload_kv);
+  text += fmt::format("all_reduce: {}\none_shot_below: {} B\nseed: {}\n", all_reduce_words()[static_cast<std::size_t>(common.all_reduce)],
+                      common.one_shot_below, common.seed);
+  if (!common.tiling.empty()) text += "tiling:\n";
+  for (const auto& [kernel_class, tiling] : common.tiling) text += fmt::format("  {}: {}\n", name(kernel_class), tiling_yaml(tiling));
+  return text;
+}
+
+}  // namespace rooftrace

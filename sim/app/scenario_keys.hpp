@@ -1,0 +1,25 @@
+// The keys of a scenario that shape the work: from the document, and back to YAML. Both directions stand in one file, so that a new key
+// cannot be read without being recorded.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/core/config.hpp"
+#include "traces/workload.hpp"
+
+namespace rooftrace {
+
+inline constexpr std::uint32_t kMaxBatch = 1U << 16;
+inline constexpr std::uint32_t kMaxTokens = 1U << 24;  ///< Of context and prompt. Together with kMaxBatch this keeps byte counts in 64 bits.
+inline constexpr std::uint32_t kMaxTp = 1024;
+
+/// tp, weights, kv, activations, page_tokens, kv_splits, offload, all_reduce, one_shot_below, seed, tiling.
+[[nodiscard]] WorkloadOptions read_workload(const ConfigNode& root);
+/// stages, batch, context, prompt; every stage is a copy of `common` with its own shape.
+[[nodiscard]] std::vector<WorkloadOptions> read_stages(const ConfigNode& root, const WorkloadOptions& common);
+
+/// What both readers read, of at least one stage.
+[[nodiscard]] std::string workload_yaml(const std::vector<WorkloadOptions>& stages);
+
+}  // namespace rooftrace

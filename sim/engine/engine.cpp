@@ -1,0 +1,278 @@
+#include "sim/engine/engine.hpp"
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <vector>
+
+#include "sim/engine/block_scheduler.hpp"
+#include "sim/engine/channel.hpp"
+#include "sim/engine/event_queue.hpp"
+#include "sim/engine/kernel_graph.hpp"
+
+namespace rooftrace {
+namespace {
+
+enum EventKind : std::uint32_t { kLaunch, kBegin, kWork, kDone };
+
+/// A step whose loads have been issued.
+struct InFlight {
+  Step step;
+  Time ready = 0;
+};
+
+/// A resident block.
+struct Block {
+  std::uint32_t kernel = 0;
+  std::uint32_t index = 0;
+  std::uint32_t place = 0;
+  std::uint32_t steps = 0;
+  std::uint32_t current = 0;  ///< Step whose work is next or under way.
+  std::uint32_t issued = 0;   ///< Steps whose loads have been issued.
+  std::vector<InFlight> pipeline;
+};
+
+struct KernelState {
+  std::uint32_t waits = 0;   ///< Predecessors that have not ended.
+  std::uint32_t placed = 0;  ///< Blocks given a place so far.
+  std::uint32_t running = 0;
+  std::uint32_t share = 0;
+  Time ready = 0;  ///< Latest end of a predecessor.
+  Time end = 0;    ///< Latest byte through so far.
+};
+
+class TimedRun {
+ public:
+  TimedRun(const EngineSpec& spec, Memory& memory, std::span<const Kernel> kernels, std::span<KernelRecord> records)
+      : spec_(spec),
+        memory_(memory),
+        kernels_(kernels),
+        records_(records),
+        graph_(kernels),
+        states_(kernels.size()),
+        scheduler_(spec.sms, spec.max_blocks_per_sm),
+        pipes_(spec.sms + 1) {}
+
+  Time run(Time start) {
+    end_ = start;
+    for (std::uint32_t k = 0; k < kernels_.size(); ++k) {
+      states_[k].waits = static_cast<std::uint32_t>(graph_.predecessors(k).size());
+      states_[k].ready = start;
+      states_[k].share = BlockScheduler::share(kernels_[k]);
+      if (states_[k].waits == 0) schedule_launch(k);
+    }
+    while (!events_.empty()) {
+      const EventQueue::Event event = events_.pop();
+      const std::uint32_t slot = event.slot >> 2;
+      switch (event.slot & 3U) {
+        case kLaunch:
+          launch(slot, event.time);
+          break;
+        case kBegin:
+          begin(slot, event.time);
+          break;
+        case kWork:
+          work(slot, event.time);
+          break;
+        default:
+          done(slot, event.time);
+          break;
+      }
+    }
+    return end_;
+  }
+
+ private:
+  void schedule(Time time, std::uint32_t slot, EventKind kind) { events_.push(time, slot << 2 | kind); }
+
+  void schedule_launch(std::uint32_t k) {
+    records_[k].start = states_[k].ready;
+    schedule(states_[k].ready + (kernels_[k].unit == Unit::copy_engine ? spec_.copy_start : spec_.kernel_gap), k, kLaunch);
+  }
+
+  void launch(std::uint32_t k, Time now) {
+    open_.insert(std::upper_bound(open_.begin(), open_.end(), k), k);
+    if (kernels_[k].unit == Unit::copy_engine) {
+      fill_place(scheduler_.copy_engine(), now);
+      return;
+    }
+    std::uint32_t place = 0;
+    KernelState& state = states_[k];
+    while (state.placed < kernels_[k].grid) {
+      place = scheduler_.find(place, state.share);
+      if (place == scheduler_.sms()) break;
+      put(k, place, now);
+      place = place + 1 < scheduler_.sms() ? place + 1 : 0;
+    }
+    close_full();
+  }
+
+  /// Gives the room that became free at `place` to waiting blocks, oldest kernel first.
+  void fill_place(std::uint32_t place, Time now) {
+    const bool copies = place == scheduler_.copy_engine();
+    for (const std::uint32_t k : open_) {
+      if ((kernels_[k].unit == Unit::copy_engine) != copies) continue;
+      while (states_[k].placed < kernels_[k].grid && scheduler_.has_room(place, states_[k].share)) put(k, place, now);
+    }
+    close_full();
+  }
+
+  void close_full() {
+    std::erase_if(open_, [this](std::uint32_t k) { return states_[k].placed == kernels_[k].grid; });
+  }
+
+  void put(std::uint32_t k, std::uint32_t place, Time now) {
+    std::uint32_t slot = 0;
+    if (free_.empty()) {
+      slot = static_cast<std::uint32_t>(blocks_.size());
+      blocks_.emplace_back();
+    } else {
+      slot = free_.back();
+      free_.pop_back();
+    }
+    Block& block = blocks_[slot];
+    block.kernel = k;
+    block.index = states_[k].placed++;
+    block.place = place;
+    block.steps = kernels_[k].program->steps(block.index);
+    block.current = 0;
+    block.issued = 0;
+    const std::size_t depth = std::max(1U, kernels_[k].depth);
+    if (block.pipeline.size() < depth) block.pipeline.resize(depth);
+    ++states_[k].running;
+    scheduler_.take(place, states_[k].share);
+    schedule(now + spec_.block_start, slot, kBegin);
+  }
+
+  [[nodiscard]] Requester requester(const Block& block) const {
+    return {block.place, &records_[block.kernel].q, &records_[block.kernel].cache};
+  }
+  [[nodiscard]] InFlight& in_flight(Block& block, std::uint32_t step) const {
+    return block.pipeline[step % std::max(1U, kernels_[block.kernel].depth)];
+  }
+
+  void issue_loads(Block& block, Time now) {
+    InFlight& next = in_flight(block, block.issued);
+    next.step.clear();
+    kernels_[block.kernel].program->fill(block.index, block.issued, next.step);
+    next.ready = next.step.loads.empty() ? now : memory_.access(next.step.loads, requester(block), now);
+    KernelState& state = states_[block.kernel];
+    state.end = std::max(state.end, next.ready);
+    ++block.issued;
+  }
+
+  void begin(std::uint32_t slot, Time now) {
+    Block& block = blocks_[slot];
+    const std::uint32_t ahead = std::min(block.steps, std::max(1U, kernels_[block.kernel].depth));
+    while (block.issued < ahead) issue_loads(block, now);
+    schedule(in_flight(block, 0).ready, slot, kWork);
+  }
+
+  void work(std::uint32_t slot, Time now) {
+    Block& block = blocks_[slot];
+    const Step& step = in_flight(block, block.current).step;
+    Time end = now;
+    for (std::size_t p = 0; p < kPipes; ++p) {
+      if (step.work[p] <= 0 || block.place == scheduler_.copy_engine()) continue;
+      const double rate = spec_.rate(static_cast<Pipe>(p), kernels_[block.kernel].tensor_type);
+      end = std::max(end, pipes_[block.place][p].send(now, Channel::cost(step.work[p], rate)));
+    }
+    if (end == now) {
+      done(slot, now);
+    } else {
+      schedule(end, slot, kDone);
+    }
+  }
+
+  void done(std::uint32_t slot, Time now) {
+    Block& block = blocks_[slot];
+    KernelState& state = states_[block.kernel];
+    const Step& step = in_flight(block, block.current).step;
+    if (!step.stores.empty()) state.end = std::max(state.end, memory_.access(step.stores, requester(block), now));
+    if (block.issued < block.steps) issue_loads(block, now);
+    if (++block.current < block.steps) {
+      schedule(std::max(now, in_flight(block, block.current).ready), slot, kWork);
+      return;
+    }
+    leave(slot, now);
+  }
+
+  void leave(std::uint32_t slot, Time now) {
+    const std::uint32_t k = blocks_[slot].kernel;
+    const std::uint32_t place = blocks_[slot].place;
+    KernelState& state = states_[k];
+    scheduler_.leave(place, state.share);
+    free_.push_back(slot);
+    --state.running;
+    state.end = std::max(state.end, now);
+    if (state.running == 0 && state.placed == kernels_[k].grid) end_kernel(k);
+    fill_place(place, now);
+  }
+
+  void end_kernel(std::uint32_t k) {
+    const Time end = states_[k].end + static_cast<Time>(kernels_[k].serial_hops) * memory_.link_latency(Home::peer);
+    records_[k].end = end;
+    end_ = std::max(end_, end);
+    for (const std::uint32_t next : graph_.successors(k)) {
+      states_[next].ready = std::max(states_[next].ready, end);
+      if (--states_[next].waits == 0) schedule_launch(next);
+    }
+  }
+
+  const EngineSpec& spec_;
+  Memory& memory_;
+  std::span<const Kernel> kernels_;
+  std::span<KernelRecord> records_;
+  KernelGraph graph_;
+  std::vector<KernelState> states_;
+  BlockScheduler scheduler_;
+  std::vector<std::array<Channel, kPipes>> pipes_;
+  std::deque<Block> blocks_;  ///< A deque, because references stay valid while blocks are added.
+  std::vector<std::uint32_t> free_;
+  std::vector<std::uint32_t> open_;  ///< Launched kernels with blocks that have no place yet, oldest first.
+  EventQueue events_;
+  Time end_ = 0;
+};
+
+}  // namespace
+
+Time run_timed(const EngineSpec& spec, Memory& memory, std::span<const Kernel> kernels, std::span<KernelRecord> records, Time start) {
+  return TimedRun(spec, memory, kernels, records).run(start);
+}
+
+void run_functional(const EngineSpec& spec, Memory& memory, std::span<const Kernel> kernels, std::span<KernelRecord> records) {
+  struct Turn {
+    std::uint32_t block = 0, step = 0, steps = 0;
+  };
+  Step step;
+  for (std::size_t k = 0; k < kernels.size(); ++k) {
+    const Kernel& kernel = kernels[k];
+    const std::uint32_t places =
+        kernel.unit == Unit::copy_engine ? 1 : spec.sms * std::min(std::max(1U, kernel.blocks_per_sm), spec.max_blocks_per_sm);
+    std::uint32_t placed = 0;
+    std::vector<Turn> turns;
+    for (; placed < std::min(places, kernel.grid); ++placed) turns.push_back({placed, 0, kernel.program->steps(placed)});
+    std::uint32_t running = placed;
+    while (running > 0) {
+      for (std::size_t i = 0; i < turns.size(); ++i) {
+        Turn& turn = turns[i];
+        if (turn.step == turn.steps) continue;
+        const Requester who{kernel.unit == Unit::copy_engine ? spec.sms : static_cast<std::uint32_t>(i % spec.sms), &records[k].q,
+                            &records[k].cache};
+        step.clear();
+        kernel.program->fill(turn.block, turn.step, step);
+        if (!step.loads.empty()) memory.access(step.loads, who, 0);
+        if (!step.stores.empty()) memory.access(step.stores, who, 0);
+        if (++turn.step < turn.steps) continue;
+        if (placed < kernel.grid) {
+          turn = {placed, 0, kernel.program->steps(placed)};
+          ++placed;
+        } else {
+          --running;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace rooftrace

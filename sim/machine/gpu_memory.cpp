@@ -1,0 +1,59 @@
+#include "sim/machine/gpu_memory.hpp"
+
+#include <algorithm>
+
+namespace rooftrace {
+
+GpuMemory::GpuMemory(const MachineSpec& spec, const PeerPath& peers, std::uint64_t address_end, const std::vector<TensorRole>* page_role,
+                     TagStore store)
+    : partitions_(spec.l2.partitions),
+      l2_(make_l2({&spec.l2, &spec.hbm, address_end, page_role}, store)),
+      ports_(spec.sm.count, RatedChannel(spec.sm.l2_port)),
+      nvlink_(spec.nvlink),
+      pcie_(spec.pcie),
+      peer_level_(peers.level),
+      peer_latency_(from_seconds(peers.latency)) {}
+
+Time GpuMemory::access(std::span<const Access> accesses, const Requester& who, Time now) {
+  Time ready = now;
+  for (std::size_t first = 0; first < accesses.size();) {
+    const Access& like = accesses[first];
+    if (like.home != Home::local) {
+      ready = std::max(ready, remote(like, who, now));
+      ++first;
+      continue;
+    }
+    std::size_t last = first + 1;
+    std::uint64_t delivered = like.bytes() * like.multicast;
+    while (last < accesses.size() && accesses[last].home == Home::local && accesses[last].op == like.op &&
+           accesses[last].hint == like.hint && accesses[last].role == like.role) {
+      delivered += accesses[last].bytes() * accesses[last].multicast;
+      ++last;
+    }
+    // SMs are dealt to the partitions in turn: half of them sit beside each half of L2.
+    const std::uint32_t partition = who.sm % partitions_;
+    ready = std::max(ready, l2_->access(accesses.subspan(first, last - first), who, partition, now));
+    if (like.op == AccessOp::load && who.sm < ports_.size())
+      ready = std::max(ready, ports_[who.sm].send(now, static_cast<double>(delivered)));
+    first = last;
+  }
+  return ready;
+}
+
+Time GpuMemory::remote(const Access& access, const Requester& who, Time now) {
+  const bool to_peer = access.home == Home::peer;
+  const LevelId level = to_peer ? peer_level_ : LevelId::pcie;
+  Link& link = level == LevelId::nvlink ? nvlink_ : pcie_;
+  const bool reads = access.op == AccessOp::load;
+  const std::uint64_t bytes = access.bytes();
+  if (reads || to_peer) who.q->at(level, access.role, Direction::read, Cause::requested) += bytes;
+  if (!reads || to_peer) who.q->at(level, access.role, Direction::write, Cause::requested) += bytes;
+  const Time extra = to_peer ? peer_latency_ - link.latency() : 0;  // hops beyond the first
+  return (reads ? link.read(now, bytes, to_peer) + extra : link.write(now, bytes, to_peer)) + extra;
+}
+
+Time GpuMemory::link_latency(Home home) const {
+  return home == Home::peer ? peer_latency_ : pcie_.latency();
+}
+
+}  // namespace rooftrace

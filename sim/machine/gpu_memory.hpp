@@ -1,0 +1,47 @@
+// The memories behind the SMs of one GPU: SM ports, L2 with HBM, and the links to peers and host.
+//
+// Remote accesses bypass L2 (as uncached peer and zero-copy accesses do). Not modeled: L1, translation (TLB), the fabric's own bandwidth.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "sim/core/level.hpp"
+#include "sim/engine/channel.hpp"
+#include "sim/machine/l2.hpp"
+#include "sim/machine/link.hpp"
+#include "sim/machine/machine_spec.hpp"
+
+namespace rooftrace {
+
+/// How the GPUs of a group reach each other, found by the topology.
+struct PeerPath {
+  LevelId level = LevelId::nvlink;  ///< Whose bytes these are: nvlink or pcie.
+  double latency = 0;               ///< s, one way, all hops.
+};
+
+class GpuMemory final : public Memory {
+ public:
+  GpuMemory(const MachineSpec& spec, const PeerPath& peers, std::uint64_t address_end, const std::vector<TensorRole>* page_role,
+            TagStore store);
+
+  Time access(std::span<const Access> accesses, const Requester& who, Time now) override;
+  [[nodiscard]] Time link_latency(Home home) const override;
+  [[nodiscard]] L2& l2() { return *l2_; }
+  [[nodiscard]] const L2& l2() const { return *l2_; }
+
+ private:
+  Time remote(const Access& access, const Requester& who, Time now);
+
+  std::uint32_t partitions_;
+  std::unique_ptr<L2> l2_;
+  std::vector<RatedChannel> ports_;  ///< One per SM, from L2 to the SM.
+  Link nvlink_;
+  Link pcie_;
+  LevelId peer_level_;
+  Time peer_latency_;
+};
+
+}  // namespace rooftrace

@@ -1,0 +1,57 @@
+// L2 with HBM behind it: the level where lines are looked up.
+//
+// One call serves a run of accesses with the same operation, hint and role, line by line in their order. Counted: bytes asked (L2 level),
+// sectors fetched from HBM (compulsory or refetch) and written back, bytes that cross between partitions. Time: the L2 pipe for the bytes
+// asked, HBM channels for what is fetched or written back (the evicting request waits for its write-back: buffers are finite), one latency
+// on top. Not modeled: replication of lines in both partitions, slices as separate servers, finite miss slots, hits that wait for a fill in
+// flight.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "sim/core/level.hpp"
+#include "sim/core/time.hpp"
+#include "sim/machine/machine_spec.hpp"
+
+namespace rooftrace {
+
+/// Which tag store serves a machine. automatic: the fastest that can hold the geometry on this host; the others are the switch that turns
+/// the shortcut off.
+enum class TagStore : std::uint8_t { automatic, packed_portable, reference };
+
+/// Where the layer arenas of a trace lie, so that states of different layers can be compared.
+struct LayerFrame {
+  std::uint64_t begin = 0, end = 0, stride = 0;
+  std::int32_t layer = 0;  ///< Addresses in [begin, end) are taken relative to this layer.
+};
+
+class L2 {
+ public:
+  virtual ~L2() = default;
+  /// Serves `accesses` (all local, same op, hint and role) for `who` at `now`; returns when the last byte and write-back is through,
+  /// latency included.
+  virtual Time access(std::span<const Access> accesses, const Requester& who, std::uint32_t partition, Time now) = 0;
+  /// A hash of the whole state with addresses in layer arenas taken relative to frame.layer: equal states behave alike for ever, shifted by
+  /// layers.
+  [[nodiscard]] virtual std::uint64_t fingerprint(const LayerFrame& frame) const = 0;
+  /// True when a shift of the address by `bytes` keeps every line in its set.
+  [[nodiscard]] virtual bool keeps_sets(std::uint64_t bytes) const = 0;
+  /// Forgets which sectors have been seen, so that the next run counts its compulsory bytes anew; keeps what is resident.
+  virtual void forget_first_touches() = 0;
+  /// Lines resident in a set, first to be kept first, as line numbers (for tests).
+  [[nodiscard]] virtual std::vector<std::uint64_t> resident(std::uint32_t set) const = 0;
+};
+
+/// `address_end`: one past the highest address that will ever come. `page_role`: Trace::page_role, must outlive the L2.
+struct L2Context {
+  const L2Spec* spec;
+  const HbmSpec* hbm;
+  std::uint64_t address_end;
+  const std::vector<TensorRole>* page_role;
+};
+[[nodiscard]] std::unique_ptr<L2> make_l2(const L2Context& context, TagStore store = TagStore::automatic);
+
+}  // namespace rooftrace

@@ -1,0 +1,43 @@
+// The walk, compiled for AVX-512 although the rest of the program is not.
+//
+// Standard headers are included before the target changes, so that no function they define is compiled for AVX-512 and then picked by the
+// linker for everyone; the walk's own types are distinct per tag store.
+#include "sim/machine/l2_avx512.hpp"
+
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "sim/machine/address_map.hpp"
+#include "sim/machine/first_touch.hpp"
+#include "sim/machine/hbm.hpp"
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#include <immintrin.h>
+#pragma GCC push_options
+#pragma GCC target("avx512f,bmi,bmi2,popcnt,lzcnt")
+#include "sim/machine/l2_walk.hpp"
+#include "sim/machine/packed_set_avx512.hpp"
+
+namespace rooftrace {
+
+std::unique_ptr<L2> make_l2_avx512(const L2Context& context) {
+  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("bmi2")) return nullptr;
+  const L2Spec& spec = *context.spec;
+  return std::make_unique<L2Walk<PackedCache<PackedOpsAvx512>>>(
+      context, PackedCache<PackedOpsAvx512>(spec.sets(), spec.ways, spec.policy == Replacement::lru));
+}
+
+}  // namespace rooftrace
+#pragma GCC pop_options
+#else
+namespace rooftrace {
+std::unique_ptr<L2> make_l2_avx512(const L2Context&) {
+  return nullptr;
+}
+}  // namespace rooftrace
+#endif

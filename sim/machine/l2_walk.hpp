@@ -1,0 +1,205 @@
+// The inner loop of the simulator: L2 over one kind of tag store. Compiled once per kind (l2_portable.cpp, l2_avx512.cpp).
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "sim/machine/address_map.hpp"
+#include "sim/machine/cache.hpp"
+#include "sim/machine/first_touch.hpp"
+#include "sim/machine/hbm.hpp"
+#include "sim/machine/l2.hpp"
+
+namespace rooftrace {
+
+template <class Cache>
+class L2Walk final : public L2 {
+ public:
+  L2Walk(const L2Context& context, Cache cache)
+      : spec_(*context.spec),
+        hbm_latency_(from_seconds(context.hbm->latency)),
+        address_end_(context.address_end),
+        page_role_(context.page_role),
+        line_shift_(static_cast<std::uint32_t>(std::countr_zero(spec_.line))),
+        sector_shift_(static_cast<std::uint32_t>(std::countr_zero(spec_.sector))),
+        sectors_per_line_(spec_.line / spec_.sector),
+        index_(spec_.sets(), spec_.line, spec_.hash == IndexHash::hashed),
+        cache_(std::move(cache)),
+        first_touch_(context.address_end, spec_.line, spec_.sector),
+        hbm_(*context.hbm, spec_.sector),
+        pipe_(spec_.bandwidth) {}
+
+  Time access(std::span<const Access> accesses, const Requester& who, std::uint32_t partition, Time now) override {
+    Tally tally;
+    tally.now = now;
+    tally.write_back_bytes = nullptr;
+    const Access& like = accesses.front();
+    const bool writes = like.op != AccessOp::load;
+    const bool fetches = like.op != AccessOp::store;
+    partition_first_set_ = spec_.partitions > 1 ? index_.sets() * partition / spec_.partitions : 0;
+    partition_end_set_ = spec_.partitions > 1 ? index_.sets() * (partition + 1) / spec_.partitions : index_.sets();
+    std::uint64_t bytes = 0;
+    for (const Access& access : accesses) {
+      bytes += access.bytes();
+      std::uint64_t row = access.address;
+      for (std::uint32_t r = 0; r < access.rows; ++r, row += access.pitch)
+        enqueue(row, access.row_bytes, like.hint, writes, fetches, *who.q, tally);
+    }
+    flush(like.hint, writes, fetches, *who.q, tally);
+    return settle(like, who, bytes, tally);
+  }
+
+  [[nodiscard]] std::uint64_t fingerprint(const LayerFrame& frame) const override;
+  [[nodiscard]] bool keeps_sets(std::uint64_t bytes) const override { return index_.keeps_sets(bytes, spec_.line); }
+  void forget_first_touches() override { first_touch_ = FirstTouch(address_end_, spec_.line, spec_.sector); }
+  [[nodiscard]] std::vector<std::uint64_t> resident(std::uint32_t set) const override {
+    std::vector<std::uint64_t> out;
+    for (const ResidentLine& line : cache_.lines(set)) out.push_back(index_.line(set, line.tag));
+    return out;
+  }
+
+ private:
+  // Lines wait in a small batch between being located and being looked up, so that the host fetches their sets meanwhile.
+  static constexpr std::uint32_t kBatch = 32;
+  struct Pending {
+    std::uint64_t line;
+    std::uint64_t tag;
+    std::uint32_t set;
+    std::uint32_t sectors;
+  };
+  struct Tally {
+    Time now = 0;
+    Time ready = 0;  ///< When HBM is through with this call's sectors; 0: HBM was not asked.
+    std::uint64_t asked = 0, hit = 0, compulsory = 0, refetched = 0, lines_far = 0;
+    bool fetched = false;
+    ByteCounts* write_back_bytes = nullptr;
+  };
+
+  void enqueue(std::uint64_t address, std::uint32_t bytes, CacheHint hint, bool writes, bool fetches, ByteCounts& q, Tally& tally) {
+    const std::uint64_t end = address + bytes;
+    std::uint64_t line = address >> line_shift_;
+    const std::uint64_t last = (end - 1) >> line_shift_;
+    const std::uint32_t full = (1U << sectors_per_line_) - 1;
+    for (; line <= last; ++line) {
+      std::uint32_t sectors = full;
+      const std::uint64_t start = line << line_shift_;
+      if (address > start) sectors &= full << ((address - start) >> sector_shift_);
+      if (end < start + spec_.line) sectors &= full >> (sectors_per_line_ - 1 - ((end - 1 - start) >> sector_shift_));
+      const SetAndTag where = index_.locate(line);
+      cache_.prefetch(where.set);
+      batch_[pending_++] = {line, where.tag, where.set, sectors};
+      if (pending_ == kBatch) flush(hint, writes, fetches, q, tally);
+    }
+  }
+
+  void flush(CacheHint hint, bool writes, bool fetches, ByteCounts& q, Tally& tally) {
+    for (std::uint32_t i = 0; i < pending_; ++i) look_up(batch_[i], hint, writes, fetches, q, tally);
+    pending_ = 0;
+  }
+
+  void look_up(const Pending& p, CacheHint hint, bool writes, bool fetches, ByteCounts& q, Tally& tally) {
+    const Touch touch = cache_.touch(p.set, p.tag, p.sectors, writes, hint);
+    const auto asked = static_cast<std::uint32_t>(std::popcount(p.sectors));
+    tally.asked += asked;
+    tally.lines_far += p.set < partition_first_set_ || p.set >= partition_end_set_ ? 1 : 0;
+    if (touch.victim_dirty != 0) write_back(index_.line(p.set, touch.victim_tag), touch.victim_dirty, q, tally);
+    const std::uint32_t missing = p.sectors & ~touch.valid;
+    const auto missed = static_cast<std::uint32_t>(std::popcount(missing));
+    tally.hit += asked - missed;
+    if (missing == 0) return;
+    const auto fresh = static_cast<std::uint32_t>(std::popcount(first_touch_.mark(p.line, missing)));
+    if (fetches) {
+      tally.compulsory += fresh;
+      tally.refetched += missed - fresh;
+      const Time through = hbm_.read(tally.now, p.line << line_shift_, missed);
+      if (through > tally.ready) tally.ready = through;
+      tally.fetched = true;
+    } else if (hint == CacheHint::no_allocate) {
+      // A store that leaves no line behind goes straight through.
+      write_back(p.line, missing, q, tally);
+    }
+  }
+
+  void write_back(std::uint64_t line, std::uint32_t dirty, ByteCounts& q, Tally& tally) {
+    const std::uint64_t address = line << line_shift_;
+    const auto sectors = static_cast<std::uint32_t>(std::popcount(dirty));
+    const Time through = hbm_.write(tally.now, address, sectors);
+    if (through > tally.ready) tally.ready = through;
+    const std::uint64_t page = address / kPageBytes;
+    const TensorRole role = page < page_role_->size() ? (*page_role_)[page] : TensorRole::activations;
+    q.at(LevelId::hbm, role, Direction::write, Cause::write_back) += std::uint64_t{sectors} * spec_.sector;
+  }
+
+  Time settle(const Access& like, const Requester& who, std::uint64_t bytes, const Tally& tally) {
+    const std::uint64_t moved = tally.asked * spec_.sector;
+    if (like.op != AccessOp::store) {
+      who.q->at(LevelId::l2, like.role, Direction::read, Cause::requested) += moved;
+      who.q->at(LevelId::hbm, like.role, Direction::read, Cause::compulsory) += tally.compulsory * spec_.sector;
+      who.q->at(LevelId::hbm, like.role, Direction::read, Cause::refetch) += tally.refetched * spec_.sector;
+      who.cache->sectors_read += tally.asked;
+      who.cache->sectors_hit += tally.hit;
+    }
+    if (like.op != AccessOp::load) who.q->at(LevelId::l2, like.role, Direction::write, Cause::requested) += moved;
+    const std::uint64_t far_bytes = tally.lines_far * spec_.line;
+    who.cache->fabric_bytes += far_bytes < moved ? far_bytes : moved;
+    (void)bytes;
+    const std::uint64_t passes = like.op == AccessOp::reduce ? 2 : 1;  // an atomic reads and writes at L2
+    const Time latency = from_seconds(tally.lines_far != 0 ? spec_.latency_far : spec_.latency_near);
+    Time ready = pipe_.send(tally.now, static_cast<double>(moved * passes)) + latency;
+    if (tally.ready != 0) {
+      // HBM's load-to-use latency contains the way through L2; a write-back has no one waiting for an answer.
+      const Time through = tally.ready + (tally.fetched ? hbm_latency_ : 0);
+      if (through > ready) ready = through;
+    }
+    return ready;
+  }
+
+  L2Spec spec_;
+  Time hbm_latency_;
+  std::uint64_t address_end_;
+  const std::vector<TensorRole>* page_role_;
+  std::uint32_t line_shift_;
+  std::uint32_t sector_shift_;
+  std::uint32_t sectors_per_line_;
+  IndexMap index_;
+  Cache cache_;
+  FirstTouch first_touch_;
+  Hbm hbm_;
+  RatedChannel pipe_;
+  std::uint64_t partition_first_set_ = 0;
+  std::uint64_t partition_end_set_ = 0;
+  std::array<Pending, kBatch> batch_{};
+  std::uint32_t pending_ = 0;
+};
+
+template <class Cache>
+std::uint64_t L2Walk<Cache>::fingerprint(const LayerFrame& frame) const {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  const auto add = [&hash](std::uint64_t x) {
+    hash ^= x;
+    hash *= 0x9E3779B97F4A7C15ULL;
+    hash ^= hash >> 29;
+  };
+  for (std::uint64_t set = 0; set < index_.sets(); ++set) {
+    const std::vector<ResidentLine> lines = cache_.lines(static_cast<std::uint32_t>(set));
+    add(lines.size());
+    for (const ResidentLine& line : lines) {
+      std::uint64_t address = index_.line(static_cast<std::uint32_t>(set), line.tag) << line_shift_;
+      std::uint64_t layer = ~std::uint64_t{0};
+      if (address >= frame.begin && address < frame.end && frame.stride != 0) {
+        layer = (address - frame.begin) / frame.stride - static_cast<std::uint64_t>(frame.layer);
+        address = (address - frame.begin) % frame.stride;
+      }
+      add(address);
+      add(layer);
+      add(line.valid << 4 | line.dirty);
+    }
+  }
+  return hash;
+}
+
+}  // namespace rooftrace

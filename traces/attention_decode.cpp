@@ -1,0 +1,238 @@
+// Decode attention: how the tokens are split, the block program of the split kernel and that of the combine kernel.
+#include "traces/attention_decode.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <stdexcept>
+
+namespace rooftrace {
+namespace {
+
+constexpr std::uint64_t kSplitTokens = 256;
+
+/// What both kernels must agree on.
+struct Shape {
+  AttentionProblem p;
+  DecodeTiling tiling;
+  std::uint64_t first = 0;            ///< First token read.
+  std::uint64_t first_tile = 0;       ///< Its tile; tiles count from token 0.
+  std::uint64_t tiles_per_split = 1;  ///< The last split may have fewer.
+  std::uint64_t workspace = 0;
+
+  Shape(const AttentionProblem& problem, const DecodeTiling& t, std::uint64_t space) : p(problem), tiling(t), workspace(space) {
+    first = decode_first_token(p);
+    first_tile = first / t.tile_tokens;
+    const std::uint64_t tiles = tile_end() - first_tile;
+    tiles_per_split = (tiles + t.splits - 1) / t.splits;
+  }
+
+  [[nodiscard]] std::uint64_t tile_end() const { return (p.kv_len + tiling.tile_tokens - 1) / tiling.tile_tokens; }
+  [[nodiscard]] std::uint64_t split_begin(std::uint64_t split) const { return std::min(tile_end(), first_tile + split * tiles_per_split); }
+  [[nodiscard]] std::uint32_t group() const { return p.q_heads / p.kv_heads; }
+  [[nodiscard]] std::uint64_t heads() const { return std::uint64_t{p.batch} * p.q_heads; }  ///< (sequence, head) pairs.
+  [[nodiscard]] std::uint64_t partial_bytes() const { return std::uint64_t{p.head_dim} * 4; }
+  [[nodiscard]] std::uint64_t sums() const { return workspace + tiling.splits * heads() * partial_bytes(); }
+};
+
+Access run(std::uint64_t address, std::uint64_t bytes, AccessOp op, const Matrix& like) {
+  Access access;
+  access.address = address;
+  access.row_bytes = static_cast<std::uint32_t>(bytes);
+  access.op = op;
+  access.hint = like.hint;
+  access.role = like.role;
+  access.home = like.home;
+  return access;
+}
+
+std::uint64_t head_bytes(const AttentionProblem& p, const Matrix& matrix) {
+  return static_cast<std::uint64_t>(static_cast<double>(p.head_dim) * bytes_per_element(matrix.type));
+}
+
+class SplitProgram final : public BlockProgram {
+ public:
+  explicit SplitProgram(const Shape& shape) : s_(shape) {}
+
+  [[nodiscard]] std::uint32_t steps(std::uint32_t block) const override {
+    const std::uint64_t split = block % s_.tiling.splits;
+    return static_cast<std::uint32_t>(1 + s_.split_begin(split + 1) - s_.split_begin(split));
+  }
+
+  void fill(std::uint32_t block, std::uint32_t step, Step& out) const override {
+    const AttentionProblem& p = s_.p;
+    const std::uint64_t split = block % s_.tiling.splits;
+    const std::uint64_t above = block / s_.tiling.splits;
+    const auto kv_head = static_cast<std::uint32_t>(above % p.kv_heads);
+    const auto sequence = static_cast<std::uint32_t>(above / p.kv_heads);
+    const std::uint64_t group = s_.group();
+    const std::uint64_t begin = s_.split_begin(split);
+    const std::uint64_t end = s_.split_begin(split + 1);
+    const std::uint64_t tile_tokens = s_.tiling.tile_tokens;
+    if (step == 0) {
+      const std::uint64_t head = head_bytes(p, p.q);
+      out.loads.push_back(run(p.q.address + sequence * p.q.pitch + kv_head * group * head, group * head, AccessOp::load, p.q));
+      p.kv.append_table(sequence, std::max(s_.first, begin * tile_tokens), std::min(p.kv_len, end * tile_tokens), out.loads);
+    } else {
+      const std::uint64_t tile = begin + step - 1;
+      const std::uint64_t first = std::max(s_.first, tile * tile_tokens);
+      const std::uint64_t last = std::min(p.kv_len, (tile + 1) * tile_tokens);
+      p.kv.append(KvPart::k, sequence, kv_head, first, last, AccessOp::load, out.loads);
+      p.kv.append(KvPart::v, sequence, kv_head, first, last, AccessOp::load, out.loads);
+      const auto pairs = static_cast<double>(group * (last - first));
+      out.work[static_cast<std::size_t>(Pipe::tensor)] = 4.0 * pairs * p.head_dim;
+      out.work[static_cast<std::size_t>(Pipe::sfu)] = pairs;
+    }
+    if (step != end - begin) return;
+    const std::uint64_t first_head = kv_head * group;
+    if (s_.tiling.splits == 1) {
+      const std::uint64_t head = head_bytes(p, p.o);
+      out.stores.push_back(run(p.o.address + sequence * p.o.pitch + first_head * head, group * head, AccessOp::store, p.o));
+      return;
+    }
+    const std::uint64_t slot = (split * p.batch + sequence) * p.q_heads + first_head;
+    out.stores.push_back(run(s_.workspace + slot * s_.partial_bytes(), group * s_.partial_bytes(), AccessOp::store, Matrix{}));
+    out.stores.push_back(run(s_.sums() + slot * 4, group * 4, AccessOp::store, Matrix{}));
+  }
+
+ private:
+  Shape s_;
+};
+
+/// One block per (sequence, head): reads its partial of every split, scales and adds, stores O.
+class CombineProgram final : public BlockProgram {
+ public:
+  explicit CombineProgram(const Shape& shape) : s_(shape) {}
+
+  [[nodiscard]] std::uint32_t steps(std::uint32_t) const override { return 1; }
+
+  void fill(std::uint32_t block, std::uint32_t, Step& out) const override {
+    const AttentionProblem& p = s_.p;
+    Access sums = run(s_.sums() + block * 4ULL, 4, AccessOp::load, Matrix{});
+    sums.rows = s_.tiling.splits;
+    sums.pitch = s_.heads() * 4;
+    Access partials = run(s_.workspace + block * s_.partial_bytes(), s_.partial_bytes(), AccessOp::load, Matrix{});
+    partials.rows = s_.tiling.splits;
+    partials.pitch = s_.heads() * s_.partial_bytes();
+    out.loads.push_back(sums);
+    out.loads.push_back(partials);
+    out.work[static_cast<std::size_t>(Pipe::cuda)] = 2.0 * s_.tiling.splits * p.head_dim;
+    out.work[static_cast<std::size_t>(Pipe::sfu)] = s_.tiling.splits;
+    const std::uint64_t head = head_bytes(p, p.o);
+    out.stores.push_back(
+        run(p.o.address + block / p.q_heads * p.o.pitch + block % p.q_heads * head, head, AccessOp::store, p.o));
+  }
+
+ private:
+  Shape s_;
+};
+
+/// Splits that are left when `tiles` are dealt out `per_split` at a time.
+std::uint64_t splits_of(std::uint64_t tiles, std::uint64_t per_split) {
+  return (tiles + per_split - 1) / per_split;
+}
+
+}  // namespace
+
+std::uint64_t decode_first_token(const AttentionProblem& problem) {
+  if (problem.window_left < 0) return 0;
+  const std::uint64_t seen = static_cast<std::uint64_t>(problem.window_left) + 1;
+  return problem.kv_len > seen ? problem.kv_len - seen : 0;
+}
+
+DecodeTiling choose_decode_tiling(const DeviceShape& gpu, const AttentionProblem& problem, std::uint32_t splits) {
+  DecodeTiling tiling;
+  const std::uint64_t tile_bytes = 2 * problem.kv.token_bytes() * tiling.tile_tokens;
+  const std::uint64_t block_bytes = 2 * tile_bytes + problem.q_heads / problem.kv_heads * head_bytes(problem, problem.q) + 1024;
+  const std::uint64_t fit = std::max<std::uint64_t>(1, gpu.shared_memory_per_sm / block_bytes);
+  tiling.blocks_per_sm = static_cast<std::uint32_t>(std::min({fit, std::uint64_t{4}, std::uint64_t{gpu.max_blocks_per_sm}}));
+
+  const std::uint64_t tiles = splits_of(problem.kv_len, tiling.tile_tokens) - decode_first_token(problem) / tiling.tile_tokens;
+  if (splits > 0) {
+    tiling.splits = static_cast<std::uint32_t>(splits_of(tiles, splits_of(tiles, std::min<std::uint64_t>(splits, tiles))));
+    return tiling;
+  }
+  const double blocks = static_cast<double>(problem.batch) * problem.kv_heads;
+  const double slots = static_cast<double>(gpu.sms) * tiling.blocks_per_sm;
+  const auto efficiency = [&](std::uint64_t count) {
+    const double waves = blocks * static_cast<double>(count) / slots;
+    return waves / std::ceil(waves);
+  };
+  // From one split to the most: `per_split` tiles each, never below the least that pays for a block's start and the combining.
+  const std::uint64_t least = std::min<std::uint64_t>(tiles, kSplitTokens / tiling.tile_tokens);
+  double best = 0;
+  for (std::uint64_t per_split = tiles; per_split >= least; --per_split) best = std::max(best, efficiency(splits_of(tiles, per_split)));
+  for (std::uint64_t per_split = tiles; per_split >= least; --per_split) {
+    const std::uint64_t count = splits_of(tiles, per_split);
+    if (efficiency(count) < 0.85 * best) continue;
+    tiling.splits = static_cast<std::uint32_t>(count);
+    break;
+  }
+  return tiling;
+}
+
+std::uint64_t decode_workspace_bytes(const AttentionProblem& problem, const DecodeTiling& tiling) {
+  if (tiling.splits == 1) return 0;
+  return std::uint64_t{tiling.splits} * problem.batch * problem.q_heads * (std::uint64_t{problem.head_dim} + 1) * 4;
+}
+
+Kernel make_attention_decode(const AttentionProblem& problem, const DecodeTiling& tiling, std::uint64_t workspace) {
+  const AttentionProblem& p = problem;
+  if (p.kv_heads == 0 || p.q_heads % p.kv_heads != 0) throw std::invalid_argument("attention: kv_heads must divide q_heads");
+  if (p.q_len != 1) throw std::invalid_argument("attention decode: one query per sequence");
+  const Shape shape(p, tiling, workspace);
+  const std::uint64_t grid = std::uint64_t{tiling.splits} * p.kv_heads * p.batch;
+  if (grid == 0 || grid > UINT32_MAX) throw std::invalid_argument(fmt::format("attention: {} blocks are not a grid", grid));
+
+  Kernel kernel;
+  kernel.label = fmt::format("attention decode splits {}", tiling.splits);
+  kernel.kernel_class = KernelClass::attention;
+  kernel.stage = Stage::decode;
+  kernel.grid = static_cast<std::uint32_t>(grid);
+  kernel.blocks_per_sm = tiling.blocks_per_sm;
+  kernel.depth = 2;
+  kernel.tensor_type = p.tensor_type;
+  const std::uint64_t seen = p.kv_len - shape.first;
+  const double pairs = static_cast<double>(shape.heads()) * static_cast<double>(seen);
+  kernel.work[static_cast<std::size_t>(Pipe::tensor)] = 4.0 * pairs * p.head_dim;
+  kernel.work[static_cast<std::size_t>(Pipe::sfu)] = pairs;
+
+  const std::uint64_t fresh = std::min(seen, p.kv_produced);
+  const std::uint64_t per_token = 2 * p.kv.token_bytes() * p.kv_heads * p.batch;
+  const Home home = p.kv.paged() ? Home::local : p.kv.k.home;
+  kernel.footprint.push_back({p.q.role, p.q.home, shape.heads() * head_bytes(p, p.q), 0, p.q.produced});
+  if (seen > fresh) kernel.footprint.push_back({TensorRole::kv, home, (seen - fresh) * per_token, 0, false});
+  if (fresh > 0) kernel.footprint.push_back({TensorRole::kv, home, fresh * per_token, 0, true});
+  if (p.kv.paged()) kernel.footprint.push_back({TensorRole::tables, Home::local, p.batch * p.kv.table_span(shape.first, p.kv_len), 0, false});
+  if (tiling.splits == 1) {
+    kernel.footprint.push_back({p.o.role, p.o.home, 0, shape.heads() * head_bytes(p, p.o), p.o.produced});
+  } else {
+    kernel.footprint.push_back({TensorRole::activations, Home::local, 0, decode_workspace_bytes(p, tiling), true});
+  }
+  kernel.program = std::make_shared<SplitProgram>(shape);
+  return kernel;
+}
+
+Kernel make_attention_combine(const AttentionProblem& problem, const DecodeTiling& tiling, std::uint64_t workspace) {
+  const AttentionProblem& p = problem;
+  const Shape shape(p, tiling, workspace);
+  Kernel kernel;
+  kernel.label = fmt::format("attention combine {} splits", tiling.splits);
+  kernel.kernel_class = KernelClass::attention;
+  kernel.stage = Stage::decode;
+  kernel.grid = static_cast<std::uint32_t>(shape.heads());
+  kernel.blocks_per_sm = 8;  // 128 threads each: registers would allow 16
+  kernel.depth = 1;
+  kernel.tensor_type = p.tensor_type;
+  const double partials = static_cast<double>(shape.heads()) * tiling.splits;
+  kernel.work[static_cast<std::size_t>(Pipe::cuda)] = 2.0 * partials * p.head_dim;
+  kernel.work[static_cast<std::size_t>(Pipe::sfu)] = partials;
+  kernel.footprint.push_back({TensorRole::activations, Home::local, decode_workspace_bytes(p, tiling), 0, true});
+  kernel.footprint.push_back({p.o.role, p.o.home, 0, shape.heads() * head_bytes(p, p.o), p.o.produced});
+  kernel.program = std::make_shared<CombineProgram>(shape);
+  return kernel;
+}
+
+}  // namespace rooftrace

@@ -1,0 +1,41 @@
+// Split-KV decode attention: one query per sequence, the KV cache streamed once.
+//
+// GQA is packed: a block serves all query heads of one KV head of one sequence, over one split of the tokens. Its first step loads the
+// queries and the block-table entries of its split; every further step loads the K and V of a tile of 64 tokens
+// (32 KiB at head_dim 128 in 16 bit) and works on them. One split: the block stores O. More: it stores an fp32 partial O and the logarithm
+// of its sum to `workspace`, and a second kernel (make_attention_combine) joins the splits. With a window only its tokens are loaded.
+// Work: tensor 4 * q heads * tokens * head_dim FLOP, q heads * tokens exp. Not modeled: rows of the tensor tile that padding wastes (the
+// kernel is a KV stream), loads that wait for the block table's answer.
+#pragma once
+
+#include <cstdint>
+
+#include "sim/core/device_shape.hpp"
+#include "sim/core/kernel.hpp"
+#include "traces/attention.hpp"
+
+namespace rooftrace {
+
+struct DecodeTiling {
+  std::uint32_t tile_tokens = 64;
+  std::uint32_t blocks_per_sm = 1;
+  std::uint32_t splits = 1;  ///< Non-empty splits of each sequence.
+};
+
+/// First token that a decode step reads of a sequence of kv_len tokens.
+[[nodiscard]] std::uint64_t decode_first_token(const AttentionProblem& problem);
+
+/// The rule. Tile: 64 tokens. Blocks per SM: as many two-tile pipelines as shared memory holds, at most 4 (registers). Splits: tiles are
+/// dealt out evenly; among the splits of at least 256 tokens the smallest number whose wave efficiency (blocks / slots, over the next
+/// whole number of waves) reaches 0.85 of the best, as flash-decoding does. `splits` > 0 asks for that number (as many as there are tiles
+/// to give).
+[[nodiscard]] DecodeTiling choose_decode_tiling(const DeviceShape& gpu, const AttentionProblem& problem, std::uint32_t splits = 0);
+
+/// fp32 partial O and one fp32 per (split, sequence, head): what `workspace` must hold; 0 for one split.
+[[nodiscard]] std::uint64_t decode_workspace_bytes(const AttentionProblem& problem, const DecodeTiling& tiling);
+
+/// label and kernel_class are set; stage is decode; layer, stream and waits_for are left to the caller.
+[[nodiscard]] Kernel make_attention_decode(const AttentionProblem& problem, const DecodeTiling& tiling, std::uint64_t workspace);
+[[nodiscard]] Kernel make_attention_combine(const AttentionProblem& problem, const DecodeTiling& tiling, std::uint64_t workspace);
+
+}  // namespace rooftrace
