@@ -102,6 +102,9 @@ StageSummary summarize(std::span<const KernelRecord> kernels, const Peaks& peaks
 
   stage.longest_path = longest_path(kernels, durations);
   stage.bound = std::max(to_seconds(stage.longest_path), stage.total.roofline.bound);
+  // The path lost up to a picosecond per kernel to rounding; that alone does not make a resource the limit.
+  const double rounding = 1e-12 * static_cast<double>(kernels.size());
+  if (stage.total.roofline.bound > to_seconds(stage.longest_path) + rounding) stage.bound_resource = stage.total.roofline.binding;
   const Roofline least = roofline(stage.compulsory, peaks);
   stage.ceiling = least.bound;
   stage.ceiling_binding = least.binding;

@@ -35,12 +35,13 @@ struct KernelSum {
 };
 
 struct StageSummary {
-  std::vector<KernelSum> classes;  ///< In order of first appearance.
-  KernelSum total;                 ///< Over all kernels; its kernel_class means nothing.
-  Demand compulsory;               ///< W and compulsory bytes of all kernels.
-  Time longest_path = 0;           ///< Of whole_picoseconds(kernel bound), so that it compares exactly with simulated time.
-  double bound = 0;                ///< s: max(longest path, total demand on the busiest resource).
-  double ceiling = 0;              ///< s
+  std::vector<KernelSum> classes;          ///< In order of first appearance.
+  KernelSum total;                         ///< Over all kernels; its kernel_class means nothing.
+  Demand compulsory;                       ///< W and compulsory bytes of all kernels.
+  Time longest_path = 0;                   ///< Of whole_picoseconds(kernel bound), so that it compares exactly with simulated time.
+  double bound = 0;                        ///< s: max(longest path, total demand on the busiest resource).
+  std::optional<Resource> bound_resource;  ///< Set when that resource's total, not the path, makes the bound.
+  double ceiling = 0;                      ///< s
   std::optional<Resource> ceiling_binding;
   std::uint64_t tokens = 0;
   Time latency = 0;  ///< 0: not simulated.

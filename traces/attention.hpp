@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "sim/core/kernel.hpp"
 #include "traces/kv_cache.hpp"
@@ -25,11 +26,15 @@ struct AttentionProblem {
   std::int64_t window_left = kNoWindow;
   std::int64_t window_right = kNoWindow;
   bool causal = true;
-  Matrix q;    ///< batch * q_len rows of q_heads * head_dim columns (the pitch may skip K and V of a fused projection).
-  Matrix o;    ///< batch * q_len rows of q_heads * head_dim columns.
-  KvCache kv;  ///< Paged or contiguous; at least kv_len tokens.
-  std::uint64_t kv_produced = 0;           ///< The last so many tokens of K and V were written earlier in this stage.
+  Matrix q;                       ///< batch * q_len rows of q_heads * head_dim columns (the pitch may skip K and V of a fused projection).
+  Matrix o;                       ///< batch * q_len rows of q_heads * head_dim columns.
+  KvCache kv;                     ///< Paged or contiguous; at least kv_len tokens.
+  std::uint64_t kv_produced = 0;  ///< The last so many tokens of K and V were written earlier in this stage.
   DataType tensor_type = DataType::bf16;  ///< What the tensor cores compute in.
 };
+
+/// Footprint of reading tokens [first, last) of every sequence once: K, V and the block table. Pages staged from host memory and the last
+/// kv_produced tokens were made earlier in the stage.
+void append_kv_footprint(const AttentionProblem& problem, std::uint64_t first, std::uint64_t last, std::vector<Footprint>& out);
 
 }  // namespace rooftrace

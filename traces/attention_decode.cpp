@@ -121,8 +121,7 @@ class CombineProgram final : public BlockProgram {
     out.work[static_cast<std::size_t>(Pipe::cuda)] = 2.0 * s_.tiling.splits * p.head_dim;
     out.work[static_cast<std::size_t>(Pipe::sfu)] = s_.tiling.splits;
     const std::uint64_t head = head_bytes(p, p.o);
-    out.stores.push_back(
-        run(p.o.address + block / p.q_heads * p.o.pitch + block % p.q_heads * head, head, AccessOp::store, p.o));
+    out.stores.push_back(run(p.o.address + block / p.q_heads * p.o.pitch + block % p.q_heads * head, head, AccessOp::store, p.o));
   }
 
  private:
@@ -199,13 +198,8 @@ Kernel make_attention_decode(const AttentionProblem& problem, const DecodeTiling
   kernel.work[static_cast<std::size_t>(Pipe::tensor)] = 4.0 * pairs * p.head_dim;
   kernel.work[static_cast<std::size_t>(Pipe::sfu)] = pairs;
 
-  const std::uint64_t fresh = std::min(seen, p.kv_produced);
-  const std::uint64_t per_token = 2 * p.kv.token_bytes() * p.kv_heads * p.batch;
-  const Home home = p.kv.paged() ? Home::local : p.kv.k.home;
   kernel.footprint.push_back({p.q.role, p.q.home, shape.heads() * head_bytes(p, p.q), 0, p.q.produced});
-  if (seen > fresh) kernel.footprint.push_back({TensorRole::kv, home, (seen - fresh) * per_token, 0, false});
-  if (fresh > 0) kernel.footprint.push_back({TensorRole::kv, home, fresh * per_token, 0, true});
-  if (p.kv.paged()) kernel.footprint.push_back({TensorRole::tables, Home::local, p.batch * p.kv.table_span(shape.first, p.kv_len), 0, false});
+  append_kv_footprint(p, shape.first, p.kv_len, kernel.footprint);
   if (tiling.splits == 1) {
     kernel.footprint.push_back({p.o.role, p.o.home, 0, shape.heads() * head_bytes(p, p.o), p.o.produced});
   } else {

@@ -78,8 +78,7 @@ class PrefillProgram final : public BlockProgram {
     return p_.causal ? q_tiles_ - 1 - tile : tile;
   }
 
-  [[nodiscard]] Access query_tile(const Matrix& matrix, std::uint32_t sequence, std::uint32_t head, std::uint64_t tile,
-                                  AccessOp op) const {
+  [[nodiscard]] Access query_tile(const Matrix& matrix, std::uint32_t sequence, std::uint32_t head, std::uint64_t tile, AccessOp op) const {
     const auto row_bytes = static_cast<std::uint64_t>(static_cast<double>(p_.head_dim) * bytes_per_element(matrix.type));
     Access access;
     access.address = matrix.address + (sequence * p_.q_len + tile * tiling_.q_rows) * matrix.pitch + head * row_bytes;
@@ -97,18 +96,6 @@ class PrefillProgram final : public BlockProgram {
   PrefillTiling tiling_;
   std::uint64_t q_tiles_ = 0;
 };
-
-/// Closed form of the KV bytes: query tiles slide, so what all of them visit is one run of tokens.
-void add_kv_footprint(const AttentionProblem& p, std::uint64_t first, std::uint64_t last, std::vector<Footprint>& out) {
-  if (first >= last) return;
-  const std::uint64_t produced_from = p.kv_len - std::min(p.kv_len, p.kv_produced);
-  const std::uint64_t fresh = last - std::max(first, std::min(last, produced_from));
-  const std::uint64_t per_token = 2 * p.kv.token_bytes() * p.kv_heads * p.batch;
-  const Home home = p.kv.paged() ? Home::local : p.kv.k.home;
-  if (last - first > fresh) out.push_back({TensorRole::kv, home, (last - first - fresh) * per_token, 0, false});
-  if (fresh > 0) out.push_back({TensorRole::kv, home, fresh * per_token, 0, true});
-  if (p.kv.paged()) out.push_back({TensorRole::tables, Home::local, p.batch * p.kv.table_span(first, last), 0, false});
-}
 
 }  // namespace
 
@@ -161,7 +148,7 @@ Kernel make_attention_prefill(const AttentionProblem& problem, const PrefillTili
   const double columns = static_cast<double>(p.q_heads) * p.head_dim;
   kernel.footprint.push_back(
       {p.q.role, p.q.home, tokens * static_cast<std::uint64_t>(columns * bytes_per_element(p.q.type)), 0, p.q.produced});
-  add_kv_footprint(p, first, last, kernel.footprint);
+  append_kv_footprint(p, first, last, kernel.footprint);  // query tiles slide: together they visit one run of tokens
   kernel.footprint.push_back(
       {p.o.role, p.o.home, 0, tokens * static_cast<std::uint64_t>(columns * bytes_per_element(p.o.type)), p.o.produced});
   kernel.program = std::move(program);

@@ -10,11 +10,11 @@
 namespace rooftrace {
 namespace {
 
-constexpr std::uint64_t kSliceBytes = 32 * 1024;      // One step: what a block of 512 threads keeps in flight.
-constexpr std::uint64_t kRingBlockBytes = 4 * 1024;   // Below this much of a chunk another block does not pay.
-constexpr std::uint32_t kRingBlocks = 24;             // Channels that NCCL opens inside an NVSwitch node.
+constexpr std::uint64_t kSliceBytes = 32 * 1024;        // One step: what a block of 512 threads keeps in flight.
+constexpr std::uint64_t kRingBlockBytes = 4 * 1024;     // Below this much of a chunk another block does not pay.
+constexpr std::uint32_t kRingBlocks = 24;               // Channels that NCCL opens inside an NVSwitch node.
 constexpr std::uint64_t kOneShotBlockBytes = 8 * 1024;  // 512 threads of 16 B, once around.
-constexpr std::uint32_t kOneShotBlocks = 36;          // vLLM's custom all-reduce: more blocks only wait for each other's flags.
+constexpr std::uint32_t kOneShotBlocks = 36;            // vLLM's custom all-reduce: more blocks only wait for each other's flags.
 
 /// Elements [begin, end) of share `i` of `n` equal shares of [low, high).
 struct Share {

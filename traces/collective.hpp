@@ -2,10 +2,12 @@
 //
 // Ranks are symmetric: this GPU stores to its neighbour over the link what another neighbour stores to it, so what it sends stands for
 // what it receives. Peer memory is an address range of its own with Home::peer.
-// ring: 2 (n - 1) hops, each moving one of n chunks: n - 1 to reduce (load what arrived and the own chunk, add, store to the peer), n - 1 to
+// ring: 2 (n - 1) hops, each moving one of n chunks: n - 1 to reduce (load what arrived and the own chunk, add, store to the peer), n - 1
+// to
 //   gather (load what arrived, keep it, store it on); peer stores are 2 (n - 1) / n of the tensor, local loads the tensor plus everything
 //   that arrived, local stores the tensor. A pass of NCCL's ring; every hop has its own receive slot, so no hop waits for a free one.
-// one-shot: loads the tensor of every peer over the link, adds all n, stores the result; two hops of latency (the flag that all are ready, and
+// one-shot: loads the tensor of every peer over the link, adds all n, stores the result; two hops of latency (the flag that all are ready,
+// and
 //   the one that all have read). (n - 1) times the tensor crosses the link, but nothing waits in line: for small tensors.
 // Not modeled: in-switch reduction (NVLS), the HBM traffic that the neighbour's stores cause here, protocol flags beside the data.
 #pragma once

@@ -61,7 +61,11 @@ class Rule {
       const auto rows = static_cast<std::uint32_t>(ceil_div(std::max<std::uint64_t>(m_, 1), 16) * 16);
       for (const std::uint32_t columns : kSkinnyColumns) try_tile({rows, columns}, true);
     } else {
-      for (const Tile tile : kLargeTiles) try_tile(tile, false);
+      for (const Tile tile : kLargeTiles) {
+        if (tile.m * tile.n > 128 * 128 && !gpu_.async_copy) continue;  // Without them tiles pass through registers, which are full.
+        if (tile.n == 192 && gpu_.max_cluster < 2) continue;
+        try_tile(tile, false);
+      }
     }
     return best_cost_ < std::numeric_limits<double>::infinity() ? best_ : smallest();
   }
@@ -193,9 +197,9 @@ class Rule {
 //
 // - m <= 64 (weight streaming): block_m is m rounded up to 16, block_n 32, 64 or 128; a k-step brings 32 KiB of weights (16 or 8 where
 //   shared memory is short), and the pipeline is as deep as keeps 96 KiB of weights in flight per SM.
-// - larger: 128x256, 256x128, 128x192, 128x128, 128x64, 64x128, 64x64, with k-tiles of 128 bytes (64 where that leaves fewer than three
-//   stages or copies are not asynchronous) and up to four stages (two without asynchronous copies); with clusters of two along m or n
-//   where the machine has them.
+// - larger: 128x128, 128x64, 64x128, 64x64; with asynchronous copies 128x256 and 256x128 as well, with clusters 128x192; k-tiles of 128
+//   bytes (64 where that leaves fewer than three stages or copies are not asynchronous) and up to four stages (two without asynchronous
+//   copies); clusters of two along m or n where the machine has them.
 // - all: one or two blocks per SM (one above 128x128); where there are fewer tiles than SMs, split_k of 1, 2, 3, 4, 6, 8, 12 or 16 while
 //   each part keeps four k-steps.
 //

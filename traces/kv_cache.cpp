@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <numeric>
-#include <random>
-#include <utility>
+
+#include "traces/random.hpp"
 
 namespace rooftrace {
 
@@ -17,7 +17,7 @@ std::uint64_t KvCache::pages() const {
 }
 
 std::uint64_t KvCache::page_address(KvPart part, std::uint32_t sequence, std::uint64_t page) const {
-  if (page < host_pages) return (part == KvPart::k ? k_staged : v_staged) + (std::uint64_t{sequence} * host_pages + page) * page_bytes();
+  if (page < host_pages) return staged + ((page * 2 + (part == KvPart::v ? 1 : 0)) * sequences + sequence) * page_bytes();
   const std::uint32_t slot = (*physical)[sequence * resident_pages() + page - host_pages];
   return (part == KvPart::k ? k_pool : v_pool) + slot * page_bytes();
 }
@@ -88,9 +88,8 @@ void KvCache::append_table(std::uint32_t sequence, std::uint64_t first, std::uin
 std::shared_ptr<const std::vector<std::uint32_t>> shuffled_pages(std::uint64_t count, std::uint64_t seed) {
   auto order = std::make_shared<std::vector<std::uint32_t>>(count);
   std::iota(order->begin(), order->end(), 0U);
-  std::mt19937_64 random(seed);
-  // The modulo's bias is below count / 2^64; std::uniform_int_distribution would differ between standard libraries.
-  for (std::uint64_t i = count; i > 1; --i) std::swap((*order)[i - 1], (*order)[random() % i]);
+  SplitMix random(seed);
+  shuffle(*order, random);
   return order;
 }
 

@@ -3,9 +3,9 @@
 // Paged: K and V are two pools of pages; a page holds page_tokens tokens of all KV heads, [page][kv_head][token][dim], so that one head of
 // one page is a contiguous run. Which physical page holds logical page p of sequence s is a seeded shuffle (a long-running server's pool
 // is fragmented), the same for every layer. The first host_pages logical pages of each sequence have their home in host memory; kernels
-// meet them in a local staging pool. Contiguous: matrices [sequence * token][kv_head * dim] with any pitch, as a plain FlashAttention
-// call takes them. Promises: accesses cover exactly the asked tokens. Not modeled: prefix sharing between sequences, scales of a quantised
-// cache (per-tensor scales: no bytes to speak of).
+// meet them in a local staging pool, oldest pages first, so that those a window still sees are its tail. Contiguous: matrices [sequence *
+// token][kv_head * dim] with any pitch, as a plain FlashAttention call takes them. Promises: accesses cover exactly the asked tokens. Not
+// modeled: prefix sharing between sequences, scales of a quantised cache (per-tensor scales: no bytes to speak of).
 #pragma once
 
 #include <cstdint>
@@ -30,9 +30,9 @@ struct KvCache {
 
   std::uint32_t page_tokens = 0;  ///< 0: contiguous.
   std::uint64_t k_pool = 0, v_pool = 0;
-  std::uint64_t k_staged = 0, v_staged = 0;                    ///< Where the pages of host memory are met; used when host_pages > 0.
-  std::uint32_t host_pages = 0;                                ///< Logical pages 0 .. host_pages - 1 of each sequence.
-  std::uint64_t table = 0;                                     ///< Block table: one int32 per (sequence, logical page).
+  std::uint64_t staged = 0;      ///< Where the pages of host memory are met, [logical page][K, V][sequence]; used when host_pages > 0.
+  std::uint32_t host_pages = 0;  ///< Logical pages 0 .. host_pages - 1 of each sequence.
+  std::uint64_t table = 0;       ///< Block table: one int32 per (sequence, logical page).
   std::shared_ptr<const std::vector<std::uint32_t>> physical;  ///< [sequence * resident_pages() + logical - host_pages].
 
   Matrix k, v;  ///< Contiguous only.
@@ -43,7 +43,6 @@ struct KvCache {
   [[nodiscard]] std::uint64_t resident_pages() const { return pages() - host_pages; }
   [[nodiscard]] std::uint64_t page_bytes() const { return token_bytes() * kv_heads * page_tokens; }  ///< K or V alone.
   [[nodiscard]] std::uint64_t pool_bytes() const { return sequences * resident_pages() * page_bytes(); }
-  [[nodiscard]] std::uint64_t host_pool_bytes() const { return sequences * std::uint64_t{host_pages} * page_bytes(); }
   [[nodiscard]] std::uint64_t table_bytes() const { return sequences * pages() * 4; }
   [[nodiscard]] std::uint64_t page_address(KvPart part, std::uint32_t sequence, std::uint64_t page) const;
 
@@ -58,7 +57,7 @@ struct KvCache {
   [[nodiscard]] std::uint64_t table_span(std::uint64_t first, std::uint64_t last) const;
 };
 
-/// The seeded shuffle: the same on every platform (mt19937_64 and Fisher-Yates written out).
+/// The seeded shuffle: the same on every platform (see traces/random.hpp).
 [[nodiscard]] std::shared_ptr<const std::vector<std::uint32_t>> shuffled_pages(std::uint64_t count, std::uint64_t seed);
 
 /// A contiguous cache over two matrices of sequences * tokens rows.

@@ -17,14 +17,13 @@ std::uint64_t beyond(std::uint64_t bytes, std::uint64_t capacity) {
 
 }  // namespace
 
-ByteCounts compulsory_bytes(const Kernel& kernel, const MachineSpec& machine, bool warm) {
+ByteCounts compulsory_bytes(const Kernel& kernel, const MachineSpec& machine, const PeerPath& peers, bool warm) {
   ByteCounts q;
   const std::uint64_t capacity = machine.l2.sets() * machine.l2.ways * machine.l2.line;
-  const LevelId peers = peer_path(machine).level;
   std::uint64_t could_be_warm = warm ? capacity : 0;
   for (const Footprint& f : kernel.footprint) {
     if (f.home != Home::local) {
-      const LevelId level = f.home == Home::peer ? peers : LevelId::pcie;
+      const LevelId level = f.home == Home::peer ? peers.level : LevelId::pcie;
       // Peers mirror each other: what this GPU reads from them they read from it (Link).
       const std::uint64_t both = f.home == Home::peer ? f.read + f.written : 0;
       q.at(level, f.role, Direction::read, Cause::requested) += std::max(both, f.read);

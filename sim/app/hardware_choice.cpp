@@ -1,6 +1,5 @@
 #include "sim/app/hardware_choice.hpp"
 
-#include "sim/app/config_text.hpp"
 #include "sim/machine/machine_load.hpp"
 
 namespace rooftrace {
@@ -35,10 +34,7 @@ HardwareChoice choose_hardware(const ConfigNode& node, const std::vector<std::st
     if (!own_name) name = file.name;
     document = ConfigDocument::load(file.path);
   }
-  // The machine's file is a document of its own, so the changes are carried over one by one, each with its place.
-  for (const ConfigLeaf& leaf : config_leaves(node, {"extends", "name"})) {
-    document.set(leaf.path + "=" + leaf.yaml, leaf.where.text());
-  }
+  document.overlay(node, {"extends", "name"});
   return finish(std::move(document), name, sets);
 }
 

@@ -127,9 +127,10 @@ void check_fit(const MachineSpec& machine, const ModelSpec& model, const Workloa
   }
   const MemoryNeed need = memory_need(model, workload);
   if (need.total() > machine.hbm.capacity) {
-    throw UserError(fmt::format("{} does not fit {}: weights {} + KV {} + activations {} = {} per GPU, memory {}; {}", the_job(model, workload),
-                                machine.name, bytes_text(need.weights), bytes_text(need.kv), bytes_text(need.activations),
-                                bytes_text(need.total()), bytes_text(machine.hbm.capacity), what_would_fit(machine, model, workload)));
+    throw UserError(fmt::format("{} does not fit {}: weights {} + KV {} + activations {} = {} per GPU, memory {}; {}",
+                                the_job(model, workload), machine.name, bytes_text(need.weights), bytes_text(need.kv),
+                                bytes_text(need.activations), bytes_text(need.total()), bytes_text(machine.hbm.capacity),
+                                what_would_fit(machine, model, workload)));
   }
   if (need.host > machine.host.capacity / workload.tp) {
     throw UserError(fmt::format("{}: --offload keeps {} per GPU ({} in all) in host memory, which holds {}; offload less",

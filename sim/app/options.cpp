@@ -23,8 +23,8 @@ struct OptionShape {
 
 /// Every option of every verb, in the order of the help.
 const std::vector<OptionShape>& option_shapes() {
-  static const std::vector<std::string> weight_types = {"bf16", "fp16", "fp8", "int8", "fp4", "int4"};
-  static const std::vector<std::string> kv_types = {"bf16", "fp16", "fp8", "int8"};
+  static const std::vector<std::string> weight_types = {"bf16", "fp16", "fp32", "fp8", "int8", "fp4", "int4"};
+  static const std::vector<std::string> kv_types = {"bf16", "fp16", "fp32", "fp8", "int8"};
   static const std::vector<OptionShape> shapes = {
       {"hardware", "hardware", "NAME|FILE.yaml", {}, "The machine: a name of `rooftrace list hardware`, or your own file."},
       {"model", "model", "NAME|FILE.json", {}, "The model: a name of `rooftrace list models`, or a Hugging Face config.json."},
@@ -47,7 +47,11 @@ const std::vector<OptionShape>& option_shapes() {
        "",
        {"exact", "auto"},
        "exact: every layer is simulated; auto: layers that repeat exactly are simulated once (same bytes). Default: auto."},
-      {"start", "start", "", {"cold", "warm"}, "State of the L2 at the start; warm: as the previous step left it. Default: cold."},
+      {"start",
+       "start",
+       "",
+       {"cold", "warm"},
+       "The L2 at the start. cold: empty; warm: as a previous run of the same stage left it. Default: cold."},
       {"threads", "threads", "N", {}, "Threads, 1 to 1024; results are the same at any number. Default: one per core."},
       {"output", "output,o", "FILE.h5", {}, "Write the result as HDF5 (any netCDF-4 reader opens it). Default: no file."},
       {"format", "format", "", {"text", "json"}, "Form of the report on standard output. Default: text."},
@@ -168,8 +172,8 @@ const std::vector<VerbShape>& verb_shapes() {
       {"simulate",
        "[SCENARIO] [options]",
        "run stages of a model on a machine: bytes per level, bounds and time",
-       {"hardware", "model",    "stage",  "batch", "context", "prompt", "tp",     "weights", "kv",    "offload",
-        "fidelity", "layers", "start", "threads", "output", "format", "set", "quiet", "configs"},
+       {"hardware", "model", "stage", "batch", "context", "prompt", "tp", "weights", "kv", "offload", "fidelity", "layers", "start",
+        "threads", "output", "format", "set", "quiet", "configs"},
        1},
       {"describe", "hardware|model NAME", "print a machine or a model with what follows from its numbers", {"set", "configs"}, 2},
       {"selfcheck", "hardware NAME", "measure a machine inside the simulator: achieved against theoretical", {"set", "configs"}, 2},

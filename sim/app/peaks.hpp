@@ -1,7 +1,7 @@
 // The roofline's pi and beta of a machine.
 //
-// Promise: pi is the datasheet's dense peak and beta its peak bandwidth, in base units, links one way; and neither is ever below the rate
-// at which the simulator itself runs (a board may hold a higher clock than the datasheet quotes its peaks at), so that bounds stay bounds.
+// Promise: pi is the datasheet's dense peak and beta its peak bandwidth, in base units, links one way. A machine file whose sustained rates
+// exceed its peaks is refused on loading, so bounds made from these are below simulated time.
 #pragma once
 
 #include "analysis/roofline.hpp"

@@ -15,6 +15,8 @@ namespace {
 /// Rows of the first dimension are put into chunks of about this size: HDF5's chunk cache (1 MiB) holds one, and a reader who wants some
 /// kernels only does not inflate all of them.
 constexpr std::uint64_t kChunkBytes = 1 << 20;
+/// HDF5 clears its conversion buffer on every write of texts; its default of 1 MiB cost more than all the rest of a small file.
+constexpr std::size_t kTextBuffer = 16 << 10;
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
 Handle data_space(const std::vector<std::uint64_t>& shape) {
@@ -85,6 +87,8 @@ Handle new_file(std::string& image) {
   check(H5Pset_link_creation_order(creation.get(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), "keep creation order");
   check(H5Pset_attr_creation_order(creation.get(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), "keep creation order");
   check(H5Pset_obj_track_times(creation.get(), false), "leave times out");
+  // Most arrays are one chunk; room for 64 of them in every index would be half of a small file.
+  check(H5Pset_istore_k(creation.get(), 2), "set the size of chunk indices");
   return {H5Fcreate("in memory", H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose, "create a file in memory"};
 }
 
@@ -200,7 +204,10 @@ void Group::coordinate(const std::string& name, const std::vector<std::string>& 
   const Handle type = text_type();
   Handle dataset = create(name, type.get(), {labels.size()}, false);
   if (!pointers.empty()) {
-    check(H5Dwrite(dataset.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()), fmt::format("write dataset \"{}\"", name));
+    const Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose, "make transfer properties");
+    check(H5Pset_buffer(transfer.get(), kTextBuffer, nullptr, nullptr), "set the conversion buffer");
+    check(H5Dwrite(dataset.get(), type.get(), H5S_ALL, H5S_ALL, transfer.get(), pointers.data()),
+          fmt::format("write dataset \"{}\"", name));
   }
   make_dimension(name, labels.size(), std::move(dataset), long_name);
 }

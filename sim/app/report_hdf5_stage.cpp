@@ -214,7 +214,7 @@ void write_totals(Group& group, const StageSummary& summary, bool timed) {
 }  // namespace
 
 void write_stage(Group& group, const StageResult& stage, const Peaks& peaks, bool timed) {
-  const StageSummary summary = summarize(stage.kernels, peaks, stage.tokens, stage.latency);
+  const StageSummary summary = summarize(stage.kernels, peaks, stage.tokens, timed ? stage.latency : 0);
   write_dimensions(group, stage.kernels);
   write_identity(group, stage.kernels);
   write_edges(group, stage.kernels);

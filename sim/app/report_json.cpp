@@ -143,6 +143,7 @@ Json stage_json(const StageResult& stage, const StageSummary& summary, const Pea
   out["tokens"] = stage.tokens;
   out["latency_s"] = simulated(stage.latency);
   out["bound_s"] = summary.bound;
+  out["bound_from"] = summary.bound_resource ? word(*summary.bound_resource) : "longest_path";
   out["longest_path_s"] = to_seconds(summary.longest_path);
   out["ceiling_s"] = summary.ceiling;
   out["ceiling_binding"] = or_null(summary.ceiling_binding);
@@ -162,12 +163,10 @@ Json stage_json(const StageResult& stage, const StageSummary& summary, const Pea
   return out;
 }
 
-Json peaks_json(const Peaks& peaks) {
+/// Tensor rates of the types that the machine has itself, not those it widens to.
+Json peaks_json(const Peaks& peaks, const MachineSpec& machine) {
   Json out;
-  for (int type = 0; type < kDataTypes; ++type) {
-    const double rate = peaks.tensor[static_cast<std::size_t>(type)];
-    if (rate > 0) out["tensor_flop_per_s"][word(static_cast<DataType>(type))] = rate;
-  }
+  for (const auto& [type, rate] : machine.sm.tensor_peak) out["tensor_flop_per_s"][word(type)] = peaks.pi(Pipe::tensor, type);
   out["cuda_flop_per_s"] = peaks.cuda;
   out["sfu_op_per_s"] = peaks.sfu;
   for (LevelId level : kAllLevels) out[word(level) + "_bytes_per_s"] = peaks.beta_of(level);
@@ -197,7 +196,7 @@ std::string report_json(const RunResult& result, JsonKernels kernels) {
   out["fidelity"] = word(result.fidelity);
   out["layers"] = result.layers;
   out["start_state"] = result.start_state;
-  out["peaks"] = peaks_json(peaks);
+  out["peaks"] = peaks_json(peaks, result.machine);
   out["stages"] = Json::array();
   std::vector<StageSummary> summaries;
   for (const StageResult& stage : result.stages) {

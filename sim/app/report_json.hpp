@@ -6,7 +6,8 @@
 //   hardware, hardware_title, model, weights, kv, tp, batch, context, prompt, fidelity, layers, start_state
 //   peaks   tensor_flop_per_s {type: rate}, cuda_flop_per_s, sfu_op_per_s, l2_ and hbm_bytes_per_s (reads and writes together),
 //           nvlink_ and pcie_bytes_per_s (each way)
-//   stages  [{stage, tokens, latency_s, bound_s, longest_path_s, ceiling_s, ceiling_binding, tokens_per_s, ceiling_tokens_per_s,
+//   stages  [{stage, tokens, latency_s, bound_s, bound_from ("longest_path" or a resource), longest_path_s, ceiling_s, ceiling_binding,
+//   tokens_per_s, ceiling_tokens_per_s,
 //             bound_reached, ceiling_reached, total SUM, classes [SUM], compulsory BYTES, byte_counts [{level, role, direction, cause,
 //             bytes}], kernels [...] on request}]
 //   step    bound_s, ceiling_s, latency_s, binding: all stages one after the other

@@ -36,10 +36,6 @@ std::string time_text(Time time) {
   return si(to_seconds(time), "s", 4);
 }
 
-std::string percent_or_dash(const std::optional<double>& share) {
-  return share ? percent(*share) : "-";
-}
-
 /// Types that the run's kernels feed to the tensor pipe; bf16 if there are none, so that the ridge has a pi.
 std::set<DataType> tensor_types(const RunResult& result) {
   std::set<DataType> types;
@@ -53,14 +49,15 @@ std::set<DataType> tensor_types(const RunResult& result) {
 }
 
 std::string header(const RunResult& result, const Peaks& peaks) {
-  std::string pi = "pi   (peak)  ";
+  std::string pi = "pi (peak)     ";
   std::string ridge = "ridge pi/beta";
   for (DataType type : tensor_types(result)) {
     const double rate = peaks.pi(Pipe::tensor, type);
     pi += fmt::format("tensor {} {}, ", name(type), si(rate, "FLOP/s", 4));
     ridge += fmt::format("{} {}:", ridge.size() > 13 ? ";" : "", name(type));
     for (LevelId level : kAllLevels) {
-      if (peaks.beta_of(level) > 0) ridge += fmt::format(" {} {}", title(level), number(rate / peaks.beta_of(level), 3));
+      if (peaks.beta_of(level) <= 0) continue;
+      ridge += fmt::format("{} {} {}", ridge.back() == ':' ? "" : ",", title(level), number(rate / peaks.beta_of(level), 3));
     }
   }
   pi += fmt::format("CUDA {}, SFU {}", si(peaks.cuda, "FLOP/s", 4), si(peaks.sfu, "op/s", 4));
@@ -89,8 +86,9 @@ std::string header(const RunResult& result, const Peaks& peaks) {
 std::string traffic_table(const StageSummary& stage) {
   std::vector<Table::Column> columns = {{"", "kernel class"}, {"", "kernels"}, {"", "W"}, {"", "SFU"}};
   for (LevelId level : kAllLevels) {
-    columns.push_back({"Q " + title(level), "read"});
-    columns.push_back({"Q " + title(level), "written"});
+    const std::string group = fmt::format("Q {}", title(level));
+    columns.push_back({group, "read"});
+    columns.push_back({group, "written"});
   }
   Table table(columns);
   const auto row = [&](std::string first, const KernelSum& sum) {
@@ -170,18 +168,27 @@ std::string figures(const StageSummary& stage) {
   std::string out;
   const auto limit = [&](const std::optional<Resource>& resource, const Demand& demand) -> std::string {
     if (!resource) return "nothing to do";
-    if (!is_level(*resource)) return title(*resource) + " pipe at its peak";
+    if (!is_level(*resource)) return fmt::format("{} pipe at its peak", title(*resource));
     const auto level = static_cast<LevelId>(static_cast<int>(*resource) - kPipes);
     return fmt::format("{} compulsory through {}", si_whole(demand.serial_bytes(level), "B", 4), title(level));
   };
   const auto rate = [](const std::optional<double>& value) { return value ? number(*value, 4) : "-"; };
-  out += fmt::format("  latency      {:>9} simulated, {:>9} bound (longest path of kernel bounds), {} reached\n", time_text(stage.latency),
-                     si(stage.bound, "s", 4), percent_or_dash(stage.bound_reached()));
-  out += fmt::format("  tokens/s     {:>9} simulated, {:>9} ceiling ({}), {} reached\n", rate(stage.tokens_per_second()),
+  const auto reached = [](const std::optional<double>& share) {
+    return share ? fmt::format(", {} reached", percent(*share)) : std::string();
+  };
+  const std::string bound_from =
+      stage.bound_resource ? fmt::format("all kernels' demand on {}", title(*stage.bound_resource)) : "longest path of kernel bounds";
+  out += fmt::format("  latency      {:>9} simulated, {:>9} bound ({}){}\n", time_text(stage.latency), si(stage.bound, "s", 4), bound_from,
+                     reached(stage.bound_reached()));
+  out += fmt::format("  tokens/s     {:>9} simulated, {:>9} ceiling ({}){}\n", rate(stage.tokens_per_second()),
                      rate(stage.ceiling_tokens_per_second()), limit(stage.ceiling_binding, stage.compulsory),
-                     percent_or_dash(stage.ceiling_reached()));
-  out += fmt::format("  L2 hit rate  {:>9} of the sectors loaded; {} crossed between L2 partitions\n",
-                     percent_or_dash(stage.total.hit_rate()), si_whole(stage.total.cache.fabric_bytes, "B", 4));
+                     reached(stage.ceiling_reached()));
+  const std::optional<double> hits = stage.total.hit_rate();
+  out += fmt::format("  L2 hit rate  {:>9}", hits ? percent(*hits) : "-");
+  if (hits) out += " of the sectors loaded";
+  const std::uint64_t fabric = stage.total.cache.fabric_bytes;
+  if (fabric > 0) out += fmt::format("; {} crossed between L2 partitions", si_whole(fabric, "B", 4));
+  out += "\n";
   return out;
 }
 
@@ -202,10 +209,10 @@ std::string report_text(const RunResult& result) {
   for (const StageResult& stage : result.stages) {
     stages.push_back(summarize(stage.kernels, peaks, stage.tokens, stage.latency));
     const StageSummary& summary = stages.back();
-    out += "\n" + stage_heading(result, stage) + "\n";
+    out += fmt::format("\n{}\n", stage_heading(result, stage));
     out += traffic_table(summary) + "\n" + roofline_table(summary) + "\n" + figures(summary);
     const std::string hbm = hbm_table(summary.total.q);
-    if (!hbm.empty()) out += "\n" + hbm;
+    if (!hbm.empty()) out += fmt::format("\n{}", hbm);
   }
   if (stages.size() > 1) {
     const StepSummary step = whole_step(stages, peaks);

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <set>
 #include <span>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "sim/engine/engine.hpp"
@@ -19,7 +21,8 @@ struct Segment {
   [[nodiscard]] std::size_t size() const { return last - first; }
 };
 
-std::vector<KernelRecord> blank_records(const Trace& trace, const MachineSpec& machine, bool warm) {
+std::vector<KernelRecord> blank_records(const Trace& trace, const MachineSpec& machine, const RunOptions& options) {
+  const PeerPath peers = peer_path(machine, options.group);
   std::vector<KernelRecord> records;
   records.reserve(trace.kernels.size());
   for (const Kernel& kernel : trace.kernels) {
@@ -34,7 +37,7 @@ std::vector<KernelRecord> blank_records(const Trace& trace, const MachineSpec& m
     record.tensor_type = kernel.tensor_type;
     record.waits_for = kernel.waits_for;
     record.work = kernel.work;
-    record.compulsory = compulsory_bytes(kernel, machine, warm);
+    record.compulsory = compulsory_bytes(kernel, machine, peers, options.warm);
     records.push_back(std::move(record));
   }
   return records;
@@ -47,7 +50,13 @@ class StageRun {
       : trace_(trace),
         options_(options),
         spec_(engine_spec(machine)),
-        memory_(machine, peer_path(machine), trace.address_end, &trace.page_role, options.tag_store) {}
+        memory_(machine, peer_path(machine, options.group), trace.address_end, &trace.page_role, options.tag_store) {
+    for (const Kernel& kernel : trace.kernels) {
+      if (kernel.work[0] > 0 && spec_.rate(Pipe::tensor, kernel.tensor_type) <= 0) {
+        throw std::invalid_argument(machine.name + " computes no " + std::string(name(kernel.tensor_type)));
+      }
+    }
+  }
 
   void warm_up(std::vector<KernelRecord> scratch) {
     simulate(trace_.kernels, scratch);
@@ -160,6 +169,8 @@ EngineSpec engine_spec(const MachineSpec& machine) {
   spec.sms = machine.sm.count;
   spec.max_blocks_per_sm = machine.sm.max_blocks;
   for (std::size_t type = 0; type < spec.tensor_rate.size(); ++type) {
+    // No machine file must give an fp64 rate; a trace that needs one is refused in run_stage.
+    if (static_cast<DataType>(type) == DataType::fp64 && !machine.sm.tensor_peak.contains(DataType::fp64)) continue;
     spec.tensor_rate[type] = machine.sustained(Pipe::tensor, static_cast<DataType>(type)) / sms;
   }
   spec.cuda_rate = machine.sustained(Pipe::cuda, DataType::fp32) / sms;
@@ -170,12 +181,18 @@ EngineSpec engine_spec(const MachineSpec& machine) {
   return spec;
 }
 
+PeerPath peer_path(const MachineSpec& machine, std::uint32_t group) {
+  if (group < 2 || machine.node.gpus < 2) return {LevelId::nvlink, machine.nvlink};
+  const Topology::Path path = Topology(machine).group_path(std::min(group, machine.node.gpus));
+  return {path.level, path.link};
+}
+
 StageResult run_stage(const MachineSpec& machine, const Trace& trace, Stage stage, std::uint64_t tokens, const RunOptions& options) {
   const auto wall_start = std::chrono::steady_clock::now();
   StageResult result;
   result.stage = stage;
   result.tokens = tokens;
-  result.kernels = blank_records(trace, machine, options.warm);
+  result.kernels = blank_records(trace, machine, options);
   if (options.fidelity == Fidelity::bound) {
     for (KernelRecord& record : result.kernels) record.q = record.compulsory;
   } else {

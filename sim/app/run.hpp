@@ -21,6 +21,7 @@ struct RunOptions {
   /// Warm: the caches start as a previous run of the same stage leaves them; cold: empty.
   bool warm = false;
   TagStore tag_store = TagStore::automatic;  ///< The switch for the fast cache.
+  std::uint32_t group = 1;                   ///< GPUs that work together (tp).
 };
 
 /// Runs the stage. Records carry compulsory bytes from the closed form and, per fidelity, simulated bytes and times.
@@ -28,11 +29,11 @@ struct RunOptions {
                                     const RunOptions& options);
 
 /// Closed form: bytes of each kernel that no cache of this capacity avoids (see compulsory.cpp for the argument).
-[[nodiscard]] ByteCounts compulsory_bytes(const Kernel& kernel, const MachineSpec& machine, bool warm);
+[[nodiscard]] ByteCounts compulsory_bytes(const Kernel& kernel, const MachineSpec& machine, const PeerPath& peers, bool warm);
 
 /// The engine's view of a machine's SMs.
 [[nodiscard]] EngineSpec engine_spec(const MachineSpec& machine);
-/// How this machine's GPUs reach each other.
-[[nodiscard]] PeerPath peer_path(const MachineSpec& machine);
+/// How the first `group` GPUs of this machine's node reach each other, at worst.
+[[nodiscard]] PeerPath peer_path(const MachineSpec& machine, std::uint32_t group);
 
 }  // namespace rooftrace

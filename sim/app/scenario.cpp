@@ -34,6 +34,9 @@ void apply_plain_options(const Options& options, ConfigDocument& document) {
   for (const char* name : {"weights", "kv", "fidelity", "layers", "start"}) {
     if (const auto text = options.value(name)) document.set(fmt::format("{}={}", name, *text), fmt::format("--{}", name));
   }
+  for (const char* name : {"hardware", "model"}) {
+    if (const auto text = options.value(name)) document.set(fmt::format("{}={}", name, yaml_scalar(*text)), fmt::format("--{}", name));
+  }
   if (const auto text = options.value("tp")) document.set(fmt::format("tp={}", integer_option("tp", *text, 1, kMaxTp)), "--tp");
   if (const auto text = options.value("offload")) {
     for (const auto& [key, share] : offload_option(*text)) document.set(fmt::format("offload.{}={}", key, share), "--offload");
@@ -87,32 +90,15 @@ std::vector<std::string> own_sets(const std::vector<std::string>& sets) {
   return own;
 }
 
-std::string known_names(const ConfigPaths& paths, ConfigKind kind) {
-  return fmt::format("{}", fmt::join(paths.names(kind), ", "));
+/// `hardware:` or `model:`, wherever it comes from.
+ConfigNode needed(const ConfigNode& root, const std::string& key, ConfigKind kind, const ConfigPaths& paths) {
+  if (const auto node = root.find(key)) return *node;
+  throw UserError(fmt::format("which {0}? Give --{0} NAME ({1}) or a scenario", key, fmt::join(paths.names(kind), ", ")));
 }
 
-HardwareChoice take_hardware(const Options& options, const ConfigNode& root, const ConfigPaths& paths, const std::string& folder) {
-  const std::vector<std::string> sets = sets_below(options.sets, "hardware.");
-  const auto node = root.find("hardware");
-  if (const auto word = options.value("hardware")) {
-    if (node && node->is_map()) (void)config_leaves(*node);  // Replaced as a whole: what it holds is no mistake.
-    if (node && !node->is_map()) (void)node->string();
-    return choose_hardware(*word, sets, paths, "", SourceLocation{"--hardware"});
-  }
-  if (!node) throw UserError("which machine? Give --hardware NAME (" + known_names(paths, ConfigKind::hardware) + ") or a scenario file");
-  return choose_hardware(*node, sets, paths, folder);
-}
-
-ModelSpec take_model(const Options& options, const ConfigNode& root, const ConfigPaths& paths, const std::string& folder) {
-  const std::vector<std::string> sets = sets_below(options.sets, "model.");
-  const auto node = root.find("model");
-  if (const auto word = options.value("model")) {
-    if (node && node->is_map()) (void)config_leaves(*node);
-    if (node && !node->is_map()) (void)node->string();
-    return choose_model(*word, sets, paths, "", SourceLocation{"--model"});
-  }
-  if (!node) throw UserError("which model? Give --model NAME (" + known_names(paths, ConfigKind::model) + ") or a scenario file");
-  return choose_model(*node, sets, paths, folder);
+/// Paths in a file count from that file's folder, paths on the command line from here.
+std::string base_of(const ConfigNode& node, const std::string& folder) {
+  return node.where().line > 0 ? folder : "";
 }
 
 std::string resolved(const Scenario& scenario, const std::string& hardware_yaml) {
@@ -146,8 +132,11 @@ Scenario load_scenario(const Options& options, const ConfigPaths& paths) {
   scenario.layers_auto = read_word(root, "layers", layers, 1) == 1;
   scenario.stages = read_stages(root, read_workload(root));
   apply_stage_options(options, scenario.stages);
-  HardwareChoice hardware = take_hardware(options, root, paths, opened.folder);
-  scenario.model = take_model(options, root, paths, opened.folder);
+  const ConfigNode hardware_node = needed(root, "hardware", ConfigKind::hardware, paths);
+  const ConfigNode model_node = needed(root, "model", ConfigKind::model, paths);
+  HardwareChoice hardware =
+      choose_hardware(hardware_node, sets_below(options.sets, "hardware."), paths, base_of(hardware_node, opened.folder));
+  scenario.model = choose_model(model_node, sets_below(options.sets, "model."), paths, base_of(model_node, opened.folder));
   opened.document.check_all_read();
 
   scenario.machine = std::move(hardware.machine);

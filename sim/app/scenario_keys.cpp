@@ -26,14 +26,10 @@ struct TilingField {
 };
 /// Ranges only keep numbers sane; whether a tiling can run on a machine is decided where it is made.
 constexpr std::array kTilingFields = {
-    TilingField{"block_m", &TilingOverride::block_m, 1, 1024},
-    TilingField{"block_n", &TilingOverride::block_n, 1, 1024},
-    TilingField{"block_k", &TilingOverride::block_k, 1, 1024},
-    TilingField{"stages", &TilingOverride::stages, 1, 32},
-    TilingField{"blocks_per_sm", &TilingOverride::blocks_per_sm, 1, 32},
-    TilingField{"group_m", &TilingOverride::group_m, 1, 65536},
-    TilingField{"split_k", &TilingOverride::split_k, 1, 1024},
-    TilingField{"cluster_m", &TilingOverride::cluster_m, 1, 16},
+    TilingField{"block_m", &TilingOverride::block_m, 1, 1024},           TilingField{"block_n", &TilingOverride::block_n, 1, 1024},
+    TilingField{"block_k", &TilingOverride::block_k, 1, 1024},           TilingField{"stages", &TilingOverride::stages, 1, 32},
+    TilingField{"blocks_per_sm", &TilingOverride::blocks_per_sm, 1, 32}, TilingField{"group_m", &TilingOverride::group_m, 1, 65536},
+    TilingField{"split_k", &TilingOverride::split_k, 1, 1024},           TilingField{"cluster_m", &TilingOverride::cluster_m, 1, 16},
     TilingField{"cluster_n", &TilingOverride::cluster_n, 1, 16},
 };
 /// The classes that are GEMMs.
@@ -79,9 +75,9 @@ std::string tiling_yaml(const TilingOverride& tiling) {
 WorkloadOptions read_workload(const ConfigNode& root) {
   WorkloadOptions out;
   out.tp = read_count(root, "tp", 1, kMaxTp, out.tp);
-  out.weights = read_type(root, "weights", {"bf16", "fp16", "fp8", "int8", "fp4", "int4"}, out.weights);
-  out.kv = read_type(root, "kv", {"bf16", "fp16", "fp8", "int8"}, out.kv);
-  out.activations = read_type(root, "activations", {"bf16", "fp16"}, out.activations);
+  out.weights = read_type(root, "weights", {"bf16", "fp16", "fp32", "fp8", "int8", "fp4", "int4"}, out.weights);
+  out.kv = read_type(root, "kv", {"bf16", "fp16", "fp32", "fp8", "int8"}, out.kv);
+  out.activations = read_type(root, "activations", {"bf16", "fp16", "fp32"}, out.activations);
   out.page_tokens = read_count(root, "page_tokens", 1, 4096, out.page_tokens);
   out.kv_splits = read_count(root, "kv_splits", 0, 4096, out.kv_splits);
   if (const auto offload = root.find("offload")) {

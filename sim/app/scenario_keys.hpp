@@ -11,7 +11,8 @@
 namespace rooftrace {
 
 inline constexpr std::uint32_t kMaxBatch = 1U << 16;
-inline constexpr std::uint32_t kMaxTokens = 1U << 24;  ///< Of context and prompt. Together with kMaxBatch this keeps byte counts in 64 bits.
+inline constexpr std::uint32_t kMaxTokens =
+    1U << 24;  ///< Of context and prompt. Together with kMaxBatch this keeps byte counts in 64 bits.
 inline constexpr std::uint32_t kMaxTp = 1024;
 
 /// tp, weights, kv, activations, page_tokens, kv_splits, offload, all_reduce, one_shot_below, seed, tiling.

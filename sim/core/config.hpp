@@ -50,6 +50,7 @@ class ConfigNode {
   [[noreturn]] void fail(const std::string& message) const;  ///< UserError at where(), prefixed with the last word of path().
 
  private:
+  friend class ConfigDocument;
   detail::ConfigValue* value_;
 };
 
@@ -64,6 +65,9 @@ class ConfigDocument {
   /// "path.to.key=value": the value is YAML (a scalar or flow list); creates the key when absent. `origin` is the file name that errors
   /// print ("--set").
   void set(const std::string& assignment, const std::string& origin = "--set");
+  /// Lays `mapping` (of another document, which it marks as read) on this one, except its keys `without`: mappings merge deeply, everything
+  /// else replaces; every value keeps the place where it was written.
+  void overlay(const ConfigNode& mapping, const std::vector<std::string>& without = {});
   [[nodiscard]] ConfigNode root() const;
   [[nodiscard]] bool has(const std::string& dotted_path) const;  ///< Without marking anything as read.
   /// UserError for the first key nobody read, with the closest key that was asked for in the same mapping.

@@ -81,11 +81,11 @@ void block(const ConfigValue& map, std::size_t indent, std::string& out) {
     } else if (list_of_maps) {
       out += "\n";
       for (const auto& item : value.items) {
-        out += spaces + "  - ";
+        out.append(spaces).append("  - ");
         block(*item, indent + 4, out);
       }
     } else {
-      out += " " + flow(value) + "\n";
+      out.append(" ").append(flow(value)).append("\n");
     }
   }
 }

@@ -91,7 +91,7 @@ std::optional<Prefix> prefix_of(std::string_view unit, const Kind& kind) {
 // The micro sign and the Greek letter mu are both in use.
 std::string plain_micro(std::string_view unit) {
   for (const std::string_view micro : {"\u00b5", "\u03bc"}) {
-    if (unit.starts_with(micro)) return "u" + std::string(unit.substr(micro.size()));
+    if (unit.starts_with(micro)) return std::string("u").append(unit.substr(micro.size()));
   }
   return std::string(unit);
 }
@@ -191,9 +191,10 @@ std::string meant_unit(std::string_view unit, const Kind& kind) {
   std::string symbols;
   for (const char c : unit) symbols += lower(c);
   for (const auto& [word, symbol] : kWords) {
-    if (symbols.size() < word.size() || !symbols.ends_with(word)) continue;
-    symbols.replace(symbols.size() - word.size(), word.size(), symbol);
+    const std::size_t at = symbols.find(word);
+    if (at != std::string::npos) symbols.replace(at, word.size(), symbol);
   }
+  if (symbols == "min") return "";  // Minutes, not "ms".
   std::vector<std::string> candidates;
   for (const Prefix& prefix : prefixes(kind)) {
     const std::string candidate = std::string(prefix.text).append(kind.base);

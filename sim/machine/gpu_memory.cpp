@@ -9,10 +9,10 @@ GpuMemory::GpuMemory(const MachineSpec& spec, const PeerPath& peers, std::uint64
     : partitions_(spec.l2.partitions),
       l2_(make_l2({&spec.l2, &spec.hbm, address_end, page_role}, store)),
       ports_(spec.sm.count, RatedChannel(spec.sm.l2_port)),
-      nvlink_(spec.nvlink),
+      nvlink_(peers.level == LevelId::nvlink ? peers.link : spec.nvlink),
       pcie_(spec.pcie),
       peer_level_(peers.level),
-      peer_latency_(from_seconds(peers.latency)) {}
+      peer_latency_(from_seconds(peers.link.latency)) {}
 
 Time GpuMemory::access(std::span<const Access> accesses, const Requester& who, Time now) {
   Time ready = now;

@@ -19,7 +19,7 @@ namespace rooftrace {
 /// How the GPUs of a group reach each other, found by the topology.
 struct PeerPath {
   LevelId level = LevelId::nvlink;  ///< Whose bytes these are: nvlink or pcie.
-  double latency = 0;               ///< s, one way, all hops.
+  LinkSpec link;                    ///< The whole way as one link.
 };
 
 class GpuMemory final : public Memory {

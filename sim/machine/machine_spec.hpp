@@ -20,7 +20,7 @@ struct SmSpec {
   double peak_clock = 0;                   ///< Hz at which the datasheet peaks are quoted.
   double tensor_clock = 0;                 ///< Hz sustained under tensor load (board power).
   std::map<DataType, double> tensor_peak;  ///< FLOP/s of the whole GPU, dense, at peak_clock.
-  double cuda_peak = 0;                    ///< FLOP/s fp32 of the whole GPU at peak_clock.
+  double cuda_peak = 0;                    ///< FLOP/s fp32 of the whole GPU at clock, as datasheets quote it.
   double sfu_per_clock = 16;               ///< Special-function operations per clock and SM.
   std::uint64_t shared_memory = 0;         ///< Bytes per SM usable by blocks.
   std::uint64_t shared_memory_per_block = 0;

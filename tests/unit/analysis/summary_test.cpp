@@ -103,6 +103,7 @@ TEST(Summary, StreamsSideBySideStillShareHbm) {
   const StageSummary stage = summarize(kernels, round_peaks(), 1, 0);
   EXPECT_NEAR(static_cast<double>(stage.longest_path), 10e9, 1);
   EXPECT_DOUBLE_EQ(stage.bound, 20e-3);
+  EXPECT_EQ(stage.bound_resource, Resource::hbm);
 }
 
 TEST(Summary, CeilingTakesCompulsoryBytesAndNoSchedule) {
@@ -114,6 +115,7 @@ TEST(Summary, CeilingTakesCompulsoryBytesAndNoSchedule) {
   kernels[1].work = {2e12, 0, 0};
   const StageSummary stage = summarize(kernels, round_peaks(), 8, from_seconds(8e-3));
   EXPECT_DOUBLE_EQ(stage.bound, 6e-3);
+  EXPECT_EQ(stage.bound_resource, std::nullopt);
   EXPECT_DOUBLE_EQ(stage.ceiling, 2.5e-3);
   EXPECT_EQ(stage.ceiling_binding, Resource::hbm);
   EXPECT_DOUBLE_EQ(stage.ceiling_tokens_per_second().value(), 3200);

@@ -1,0 +1,113 @@
+// rooftrace simulate: scenario in, report and result file out.
+#include <fmt/format.h>
+#include <tbb/global_control.h>
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
+
+#include <stdexcept>
+#include <thread>
+
+#include "sim/app/atomic_file.hpp"
+#include "sim/app/commands.hpp"
+#include "sim/app/console.hpp"
+#include "sim/app/report_hdf5.hpp"
+#include "sim/app/report_json.hpp"
+#include "sim/app/report_text.hpp"
+#include "sim/app/run.hpp"
+#include "sim/app/scenario.hpp"
+#include "sim/app/version.hpp"
+#include "sim/core/error.hpp"
+
+namespace rooftrace {
+namespace {
+
+constexpr unsigned kMaxThreads = 1024;
+
+unsigned thread_count(const Options& options) {
+  if (const auto text = options.value("threads")) return static_cast<unsigned>(integer_option("threads", *text, 1, kMaxThreads));
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
+StageResult run_one(const Scenario& scenario, const WorkloadOptions& stage) {
+  const std::uint64_t per_sequence = stage.stage == Stage::decode ? 1 : stage.prompt;
+  RunOptions run;
+  run.fidelity = scenario.fidelity;
+  run.layers_auto = scenario.layers_auto;
+  run.warm = scenario.warm;
+  run.group = stage.tp;
+  Trace trace;
+  try {
+    trace = make_workload(scenario.model, scenario.machine.shape(), stage);
+  } catch (const std::invalid_argument& error) {  // A tiling that this machine cannot run, for example.
+    throw UserError(fmt::format("{}: {}", name(stage.stage), error.what()));
+  }
+  return run_stage(scenario.machine, trace, stage.stage, stage.batch * per_sequence, run);
+}
+
+/// Stages are independent: each has its own machine state, so the order in which they run changes nothing.
+std::vector<StageResult> run_all(const Scenario& scenario, unsigned threads) {
+  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
+  tbb::task_arena arena(static_cast<int>(threads));
+  std::vector<StageResult> results(scenario.stages.size());
+  arena.execute([&] {
+    tbb::parallel_for(std::size_t{0}, results.size(), [&](std::size_t i) { results[i] = run_one(scenario, scenario.stages[i]); });
+  });
+  return results;
+}
+
+RunResult describe_run(const Scenario& scenario, const Options& options) {
+  RunResult result;
+  result.command = options.command;
+  result.version = version();
+  result.commit = commit();
+  result.config = scenario.config;
+  const WorkloadOptions& first = scenario.stages.front();
+  result.seed = first.seed;
+  result.hardware = scenario.machine.name;
+  result.model = scenario.model.name;
+  result.tp = first.tp;
+  result.batch = first.batch;
+  // Of the first stage of each kind; 0 when there is none.
+  for (auto stage = scenario.stages.rbegin(); stage != scenario.stages.rend(); ++stage) {
+    (stage->stage == Stage::decode ? result.context : result.prompt) = stage->stage == Stage::decode ? stage->context : stage->prompt;
+  }
+  result.weights = name(first.weights);
+  result.kv = name(first.kv);
+  result.fidelity = scenario.fidelity;
+  result.layers = scenario.layers_auto ? "auto" : "exact";
+  result.start_state = scenario.warm ? "warm" : "cold";
+  result.machine = scenario.machine;
+  return result;
+}
+
+void remark(const Scenario& scenario, const Notes& notes) {
+  const std::uint32_t tp = scenario.stages.front().tp;
+  if (tp > 1 && scenario.machine.nvlink.bandwidth == 0) {
+    notes.note(fmt::format("{} has no NVLink: tp {} goes over PCIe", scenario.machine.name, tp));
+  }
+}
+
+}  // namespace
+
+int command_simulate(const Options& options) {
+  const ConfigPaths paths = ConfigPaths::of_process(options.value("configs").value_or(""));
+  const Scenario scenario = load_scenario(options, paths);
+  const unsigned threads = thread_count(options);
+  const auto output = options.value("output");
+  if (output) check_writable(*output);
+
+  const Notes notes(options.quiet);
+  remark(scenario, notes);
+  RunResult result = describe_run(scenario, options);
+  result.stages = run_all(scenario, threads);
+
+  // The file first: a report that cannot be printed must not cost the result.
+  if (output) {
+    write_result_h5(result, *output);
+    notes.note("wrote " + *output);
+  }
+  if (!options.quiet) print_out(options.value("format").value_or("text") == "json" ? report_json(result) : report_text(result));
+  return kDone;
+}
+
+}  // namespace rooftrace

@@ -1,0 +1,86 @@
+#include "sim/app/describe_model.hpp"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <vector>
+
+#include "sim/core/units.hpp"
+#include "traces/workload.hpp"
+
+namespace rooftrace {
+namespace {
+
+std::string row(const std::string& label, const std::string& value) {
+  return fmt::format("  {:<18}{}\n", label, value);
+}
+
+std::string bytes_text(std::uint64_t bytes) {
+  return format_quantity(static_cast<double>(bytes), Dimension::bytes);
+}
+
+/// One GPU, one sequence of one token: what the job itself weighs is left out as far as possible.
+WorkloadOptions smallest_job() {
+  WorkloadOptions job;
+  job.context = 1;
+  return job;
+}
+
+std::string weights_text(const ModelSpec& model) {
+  std::string text;
+  for (const DataType type : {DataType::bf16, DataType::fp8, DataType::fp4}) {
+    WorkloadOptions job = smallest_job();
+    job.weights = type;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name(type), bytes_text(memory_need(model, job).weights));
+  }
+  return text;
+}
+
+std::string kv_text(const ModelSpec& model) {
+  std::string text;
+  for (const DataType type : {DataType::bf16, DataType::fp8}) {
+    const double elements = 2.0 * model.layers * model.kv_heads * model.head_dim;
+    text +=
+        fmt::format("{}{} {}", text.empty() ? "" : ", ", name(type), format_quantity(elements * bytes_per_element(type), Dimension::bytes));
+  }
+  return text;
+}
+
+std::string tp_text(const ModelSpec& model) {
+  std::vector<std::uint32_t> ways;
+  constexpr std::uint32_t kMostShown = 64;
+  for (std::uint32_t tp = 1; tp <= kMostShown; ++tp) {
+    WorkloadOptions job = smallest_job();
+    job.tp = tp;
+    try {
+      check_workload(model, job);
+      ways.push_back(tp);
+    } catch (const std::invalid_argument&) {
+    }
+  }
+  return fmt::format("{}", fmt::join(ways, ", "));
+}
+
+}  // namespace
+
+std::string describe_model(const ModelSpec& model) {
+  std::string text = fmt::format("{}: {}\n", model.name, model.architecture);
+  text += row("layers", std::to_string(model.layers));
+  text += row("hidden", std::to_string(model.hidden));
+  text += row("intermediate", std::to_string(model.intermediate));
+  text += row("query heads", fmt::format("{} of {}", model.q_heads, model.head_dim));
+  text += row("KV heads", fmt::format("{}, each for {} query head{}", model.kv_heads, model.q_heads / model.kv_heads,
+                                      model.q_heads == model.kv_heads ? "" : "s"));
+  text += row("vocabulary",
+              fmt::format("{}; the LM head {}", model.vocabulary, model.tied_embeddings ? "is the embedding" : "is a matrix of its own"));
+  text += row("longest sequence", fmt::format("{} tokens", model.max_positions));
+  text += row("attention window", model.window == 0 ? "none" : fmt::format("{} tokens", model.window));
+  text += row("parameters",
+              fmt::format("{} (each layer {}, embedding {})", model.parameters(), model.layer_parameters(), model.embedding_parameters()));
+  text += row("weights", weights_text(model));
+  text += row("KV per token", kv_text(model));
+  text += row("TP that divides", tp_text(model));
+  return text;
+}
+
+}  // namespace rooftrace

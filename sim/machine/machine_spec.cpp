@@ -1,0 +1,118 @@
+// What follows from a machine's numbers: rates per pipe and type, and what a kernel generator may know.
+//
+// Promises: sustained(pipe, type) <= peak(pipe, type). Tensor peaks are quoted at peak_clock and sustained at tensor_clock; everything else
+// runs, and is quoted, at clock. Not modeled: packed half-precision arithmetic on CUDA cores, integer pipes.
+#include "sim/machine/machine_spec.hpp"
+
+#include <array>
+#include <optional>
+#include <span>
+#include <stdexcept>
+
+namespace rooftrace {
+namespace {
+
+using enum DataType;
+
+constexpr std::array kIndexHashNames = {std::string_view("hashed"), std::string_view("modulo")};
+constexpr std::array kReplacementNames = {std::string_view("lru"), std::string_view("fifo"), std::string_view("random")};
+constexpr std::array kFabricNames = {std::string_view("none"), std::string_view("nvswitch"), std::string_view("pairs"),
+                                     std::string_view("mesh")};
+
+// Where an operand of `type` can be computed without loss, best first: itself, then the next wider tensor types. The two 16-bit types
+// stand in for each other, as inference engines do on GPUs that have only one of them.
+std::span<const DataType> tensor_types(DataType type) {
+  static constexpr std::array from_fp4 = {fp4, fp8, fp16, bf16, tf32};
+  static constexpr std::array from_int4 = {int4, int8, fp16, bf16, tf32};
+  static constexpr std::array from_int8 = {int8, fp16, bf16, tf32};
+  static constexpr std::array from_bf16 = {bf16, fp16, tf32};
+  static constexpr std::array from_fp64 = {fp64};
+  const std::span<const DataType> fp4s(from_fp4);
+  switch (type) {
+    case fp4:
+      return fp4s;
+    case fp8:
+      return fp4s.subspan(1);
+    case fp16:
+      return fp4s.subspan(2);
+    case tf32:
+      return fp4s.subspan(4);
+    case int4:
+      return from_int4;
+    case int8:
+      return from_int8;
+    case bf16:
+      return from_bf16;
+    case fp64:
+      return from_fp64;
+    case fp32:
+      break;  // No tensor core multiplies fp32 without loss.
+  }
+  return {};
+}
+
+std::optional<double> tensor_rate(const SmSpec& sm, DataType type) {
+  for (const DataType candidate : tensor_types(type)) {
+    const auto found = sm.tensor_peak.find(candidate);
+    if (found != sm.tensor_peak.end()) return found->second;
+  }
+  return std::nullopt;
+}
+
+double cuda_rate(const MachineSpec& machine, DataType type) {
+  if (type == fp64) throw std::invalid_argument(machine.name + " has no rate for fp64 in its description");
+  return machine.sm.cuda_peak;
+}
+
+double sfu_rate(const SmSpec& sm) {
+  return sm.sfu_per_clock * sm.count * sm.clock;
+}
+
+}  // namespace
+
+std::string_view name(IndexHash hash) {
+  return kIndexHashNames.at(static_cast<std::size_t>(hash));
+}
+std::string_view name(Replacement policy) {
+  return kReplacementNames.at(static_cast<std::size_t>(policy));
+}
+std::string_view name(Fabric fabric) {
+  return kFabricNames.at(static_cast<std::size_t>(fabric));
+}
+
+double MachineSpec::peak(Pipe pipe, DataType type) const {
+  switch (pipe) {
+    case Pipe::tensor:
+      if (const auto rate = tensor_rate(sm, type)) return *rate;
+      return cuda_rate(*this, type);  // No tensor core takes it: fused multiply-adds on CUDA cores.
+    case Pipe::cuda:
+      return cuda_rate(*this, type);
+    case Pipe::sfu:
+      return sfu_rate(sm);
+  }
+  throw std::logic_error("a pipe outside its enum");
+}
+
+double MachineSpec::sustained(Pipe pipe, DataType type) const {
+  if (pipe == Pipe::tensor) {
+    if (const auto rate = tensor_rate(sm, type)) return *rate * sm.tensor_clock / sm.peak_clock;
+  }
+  return peak(pipe, type);
+}
+
+DeviceShape MachineSpec::shape() const {
+  DeviceShape shape;
+  shape.sms = sm.count;
+  shape.shared_memory_per_sm = static_cast<std::uint32_t>(sm.shared_memory);
+  shape.shared_memory_per_block = static_cast<std::uint32_t>(sm.shared_memory_per_block);
+  shape.max_blocks_per_sm = sm.max_blocks;
+  shape.l2_bytes = l2.effective;
+  shape.line_bytes = l2.line;
+  shape.sector_bytes = l2.sector;
+  shape.max_cluster = sm.max_cluster;
+  shape.async_copy = sm.async_copy;
+  shape.fp8_tensor = sm.tensor_peak.contains(DataType::fp8);
+  return shape;
+}
+
+}  // namespace rooftrace

@@ -1,0 +1,189 @@
+// Does a block live as sim/README.md says, to the picosecond? One engine between hand-made kernels above and a fixed-latency memory below.
+#include "sim/engine/engine.hpp"
+
+#include <gtest/gtest.h>
+
+#include "sim/engine/kernel_graph.hpp"
+#include "tests/support/toy.hpp"
+
+namespace rooftrace {
+namespace {
+
+using toy::FixedMemory;
+
+Step load_and_work(std::uint64_t address, double flop) {
+  Step step;
+  step.loads.push_back(toy::load(address, 128));
+  step.work[static_cast<std::size_t>(Pipe::cuda)] = flop;
+  return step;
+}
+
+EngineSpec spec(std::uint32_t sms) {
+  EngineSpec s;
+  s.sms = sms;
+  s.cuda_rate = 1e12;  // 1 FLOP per ps and SM
+  s.kernel_gap = 1000;
+  s.block_start = 100;
+  return s;
+}
+
+std::vector<KernelRecord> run(const EngineSpec& s, Memory& memory, const std::vector<Kernel>& kernels) {
+  std::vector<KernelRecord> records(kernels.size());
+  run_timed(s, memory, kernels, records, 0);
+  return records;
+}
+
+// Without a pipeline (depth 1) each step is load latency then work: gap 1000 + start 100 + 3 x (500 + 70).
+TEST(Engine, StepsInSeriesWithoutPipeline) {
+  FixedMemory memory(500);
+  const auto records = run(spec(1), memory, {toy::kernel(1, 3, [](auto, auto s) { return load_and_work(s * 128, 70); })});
+  EXPECT_EQ(records[0].start, 0);
+  EXPECT_EQ(records[0].end, 1000 + 100 + 3 * (500 + 70));
+}
+
+// Depth 2: loads of steps 0 and 1 at 1100, both there at 1600; work 0 until 1670, when load 2 is issued (there at 2170); work 1 until 1740;
+// work 2 from 2170 to 2240.
+TEST(Engine, LoadsOfTheNextStepsAreInFlightDuringWork) {
+  FixedMemory memory(500);
+  Kernel k = toy::kernel(1, 3, [](auto, auto s) { return load_and_work(s * 128, 70); });
+  k.depth = 2;
+  const auto records = run(spec(1), memory, {k});
+  ASSERT_EQ(memory.calls.size(), 3U);
+  EXPECT_EQ(memory.calls[0].now, 1100);
+  EXPECT_EQ(memory.calls[1].now, 1100);
+  EXPECT_EQ(memory.calls[2].now, 1670);
+  EXPECT_EQ(records[0].end, 2240);
+}
+
+// A chain of n dependent reads takes n x latency.
+TEST(Engine, DependentReadsTakeLatencyEach) {
+  FixedMemory memory(375);
+  const auto records = run(spec(1), memory, {toy::kernel(1, 1000, [](auto, auto s) { return load_and_work(s * 128, 0); })});
+  EXPECT_EQ(records[0].end, 1100 + 1000 * 375);
+}
+
+// Four blocks, two SMs, one block per SM: two waves. Blocks go to SMs 0, 1, then to the SM that is free first.
+TEST(Engine, WavesOfBlocks) {
+  FixedMemory memory(500);
+  const auto records = run(spec(2), memory, {toy::kernel(4, 1, [](auto b, auto) { return load_and_work(b * 128, 50); })});
+  EXPECT_EQ(records[0].end, 1000 + 2 * (100 + 500 + 50));
+  ASSERT_EQ(memory.calls.size(), 4U);
+  EXPECT_EQ(memory.calls[0].sm, 0U);
+  EXPECT_EQ(memory.calls[1].sm, 1U);
+  EXPECT_EQ(memory.calls[2].address, 2 * 128U);
+}
+
+// Two resident blocks share the pipe of their SM: loads are there at 1600, work 50 each, one after the other.
+TEST(Engine, ResidentBlocksShareThePipe) {
+  FixedMemory memory(500);
+  Kernel k = toy::kernel(2, 1, [](auto b, auto) { return load_and_work(b * 128, 50); });
+  k.blocks_per_sm = 2;
+  EXPECT_EQ(run(spec(1), memory, {k})[0].end, 1600 + 2 * 50);
+}
+
+// The kernel ends with its last store, 500 after it was issued at 1100 + 500 + 50.
+TEST(Engine, StoresEndTheKernel) {
+  FixedMemory memory(500);
+  const auto records = run(spec(1), memory, {toy::kernel(1, 1, [](auto, auto) {
+                             Step step = load_and_work(0, 50);
+                             step.stores.push_back(toy::store(0, 128));
+                             return step;
+                           })});
+  EXPECT_EQ(records[0].end, 1650 + 500);
+}
+
+// The second kernel of a stream starts where the first ended.
+TEST(Engine, AStreamIsInOrder) {
+  FixedMemory memory(500);
+  const Kernel k = toy::kernel(1, 1, [](auto, auto) { return load_and_work(0, 50); });
+  const auto records = run(spec(1), memory, {k, k});
+  EXPECT_EQ(records[1].start, records[0].end);
+  EXPECT_EQ(records[1].end, 2 * (1000 + 100 + 500 + 50));
+}
+
+// Two kernels on two streams that share no channel (different SMs have room) finish as if alone.
+TEST(Engine, StreamsRunSideBySide) {
+  FixedMemory memory(500);
+  Kernel a = toy::kernel(1, 1, [](auto, auto) { return load_and_work(0, 50); });
+  Kernel b = toy::kernel(1, 2, [](auto, auto s) { return load_and_work(s * 128, 50); });
+  b.stream = 1;
+  const auto records = run(spec(2), memory, {a, b});
+  EXPECT_EQ(records[0].end, 1650);
+  EXPECT_EQ(records[1].end, 2200);
+}
+
+// A kernel that waits for both starts at the later end.
+TEST(Engine, WaitsAcrossStreams) {
+  FixedMemory memory(500);
+  Kernel a = toy::kernel(1, 1, [](auto, auto) { return load_and_work(0, 50); });
+  Kernel b = toy::kernel(1, 2, [](auto, auto s) { return load_and_work(s * 128, 50); });
+  b.stream = 1;
+  Kernel c = a;
+  c.waits_for = {1};
+  const auto records = run(spec(2), memory, {a, b, c});
+  EXPECT_EQ(records[2].start, 2200);
+}
+
+// The copy engine takes no SM and no pipe, and copy_start instead of kernel_gap.
+TEST(Engine, TheCopyEngineLeavesTheSmsAlone) {
+  FixedMemory memory(500);
+  EngineSpec s = spec(1);
+  s.copy_start = 2000;
+  Kernel copy = toy::kernel(3, 1, [](auto b, auto) { return load_and_work(b * 128, 1e6); });
+  copy.unit = Unit::copy_engine;
+  copy.stream = 1;
+  const Kernel work = toy::kernel(1, 1, [](auto, auto) { return load_and_work(0, 50); });
+  const auto records = run(s, memory, {copy, work});
+  EXPECT_EQ(records[0].end, 2000 + 3 * (100 + 500));  // one block at a time
+  EXPECT_EQ(records[1].end, 1650);
+}
+
+// Each ring step costs one hop on top of the bytes.
+TEST(Engine, SerialHopsCostLatency) {
+  FixedMemory memory(500, 700);
+  Kernel k = toy::kernel(1, 1, [](auto, auto) { return load_and_work(0, 50); });
+  k.serial_hops = 6;
+  EXPECT_EQ(run(spec(1), memory, {k})[0].end, 1650 + 6 * 700);
+}
+
+// The functional run asks for the same accesses as the timed one.
+TEST(Engine, TheFunctionalRunAsksForTheSame) {
+  const auto make = [](auto b, auto s) {
+    Step step = load_and_work((b * 10 + s) * 128, 10);
+    step.stores.push_back(toy::store(1 << 20 | (b * 10 + s) * 128, 128));
+    return step;
+  };
+  Kernel k = toy::kernel(7, 5, make);
+  k.blocks_per_sm = 2;
+  k.depth = 3;
+  FixedMemory timed(500);
+  FixedMemory functional(500);
+  std::vector<KernelRecord> records(1);
+  run_timed(spec(2), timed, std::vector{k}, records, 0);
+  run_functional(spec(2), functional, std::vector{k}, records);
+  std::vector<std::uint64_t> a, b;
+  for (const auto& call : timed.calls) a.push_back(call.address);
+  for (const auto& call : functional.calls) b.push_back(call.address);
+  std::sort(a.begin(), a.end());
+  std::sort(b.begin(), b.end());
+  EXPECT_EQ(a, b);
+  EXPECT_EQ(a.size(), 7U * 5U * 2U);
+}
+
+TEST(KernelGraph, LongestPathAndForwardWaits) {
+  const Kernel k = toy::kernel(1, 1, [](auto, auto) { return Step{}; });
+  Kernel other = k;
+  other.stream = 1;
+  Kernel join = k;
+  join.waits_for = {1};
+  const std::vector<Kernel> kernels = {k, other, join};
+  const KernelGraph graph(kernels);
+  // Paths: 0 -> 2 (1 + 4) and 1 -> 2 (3 + 4).
+  EXPECT_DOUBLE_EQ(graph.critical_path(std::vector<double>{1, 3, 4}), 7);
+  Kernel self = k;
+  self.waits_for = {0};
+  EXPECT_THROW(KernelGraph(std::vector{self}), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace rooftrace

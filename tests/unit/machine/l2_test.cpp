@@ -1,0 +1,230 @@
+// Do the tag stores agree with the textbook, and does L2 book every sector where it belongs?
+#include "sim/machine/l2.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "sim/machine/address_map.hpp"
+#include "tests/support/toy.hpp"
+
+namespace rooftrace {
+namespace {
+
+struct Bench {
+  L2Spec l2;
+  HbmSpec hbm;
+  std::vector<TensorRole> roles;
+  ByteCounts q;
+  CacheCounts cache;
+
+  Bench() {
+    l2.ways = 4;
+    l2.effective = l2.capacity = 4 * 128 * 7;  // 7 sets
+    l2.bandwidth = 1e12;
+    l2.latency_near = 100e-12;
+    l2.latency_far = 200e-12;
+    hbm.bandwidth = 1e11;
+    hbm.channels = 3;
+    hbm.latency = 500e-12;
+  }
+  std::unique_ptr<L2> make(TagStore store = TagStore::automatic) { return make_l2({&l2, &hbm, 1ULL << 30, &roles}, store); }
+  Time ask(L2& cache_level, const Access& access, Time now = 0) {
+    return cache_level.access(std::span(&access, 1), {0, &q, &cache}, 0, now);
+  }
+  [[nodiscard]] std::uint64_t hbm_read(Cause cause) const { return q.at(LevelId::hbm, TensorRole::activations, Direction::read, cause); }
+  [[nodiscard]] std::uint64_t written_back() const { return q.by_cause(LevelId::hbm, Cause::write_back); }
+};
+
+TEST(IndexMap, IsABijectionForAnyNumberOfSets) {
+  for (const bool hashed : {false, true}) {
+    for (const std::uint64_t sets : {1ULL, 7ULL, 3072ULL, 23040ULL, 25600ULL}) {
+      const IndexMap map(sets, 128, hashed);
+      std::mt19937_64 random(sets);
+      for (int i = 0; i < 2000; ++i) {
+        const std::uint64_t line = random() >> (64 - (kAddressBits - 7));
+        const SetAndTag where = map.locate(line);
+        ASSERT_LT(where.set, sets);
+        ASSERT_EQ(map.line(where.set, where.tag), line) << "sets " << sets << " hashed " << hashed;
+      }
+    }
+  }
+}
+
+TEST(IndexMap, FramesKeepTheirSets) {
+  const IndexMap map(23040, 128, true);
+  for (std::uint64_t line = 1; line < 1000000; line *= 3) {
+    EXPECT_EQ(map.locate(line).set, map.locate(line + 5 * (kFrameBytes / 128)).set);
+  }
+  EXPECT_TRUE(map.keeps_sets(3 * kFrameBytes, 128));
+  EXPECT_FALSE(map.keeps_sets(kFrameBytes / 2, 128));
+}
+
+// The hash must spread: 23040 x 16 lines in sequence land on 23,040 sets with the variance of a random draw (16 for Poisson; modulo would
+// give 0).
+TEST(IndexMap, HashedOccupancyIsPoissonLike) {
+  const IndexMap map(23040, 128, true);
+  std::vector<int> count(23040);
+  for (std::uint64_t line = 0; line < 23040 * 16; ++line) ++count[map.locate(line).set];
+  double variance = 0;
+  for (const int c : count) variance += (c - 16.0) * (c - 16.0) / 23040;
+  EXPECT_GT(variance, 13);
+  EXPECT_LT(variance, 18);
+}
+
+// 80 channels of 512 B: every run of 80 chunks that starts a round loads each channel once, whatever the rotation.
+TEST(ChannelMap, SequentialStreamsLoadAllChannelsAlike) {
+  const ChannelMap map(80, 512);
+  for (std::uint64_t round = 0; round < 50; ++round) {
+    std::vector<int> count(80);
+    for (std::uint64_t i = 0; i < 80; ++i) ++count[map.channel((round * 80 + i) * 512)];
+    for (const int c : count) ASSERT_EQ(c, 1);
+  }
+}
+
+// Large strides must not fall on few channels: 8,192 B rows (a weight matrix) and 1 MiB.
+TEST(ChannelMap, StridesSpread) {
+  const ChannelMap map(80, 512);
+  for (const std::uint64_t stride : {8192ULL, 40960ULL, 1048576ULL}) {
+    std::vector<int> count(80);
+    for (std::uint64_t i = 0; i < 900; ++i) ++count[map.channel(i * stride)];
+    for (const int c : count) EXPECT_LT(c, 40) << stride;  // the mean is 11
+  }
+}
+
+struct StoreCase {
+  TagStore store;
+  Replacement policy;
+};
+
+// Random loads, stores and hints on a small cache: all tag stores count the same and end with the same lines.
+TEST(TagStores, AgreeWithTheTextbook) {
+  for (const Replacement policy : {Replacement::lru, Replacement::fifo}) {
+    for (std::uint32_t ways : {1U, 3U, 4U, 15U, 16U}) {
+      Bench expected, portable, fast;
+      for (Bench* b : {&expected, &portable, &fast}) {
+        b->l2.ways = ways;
+        b->l2.effective = std::uint64_t{ways} * 128 * 7;
+        b->l2.policy = policy;
+      }
+      const auto reference = expected.make(TagStore::reference);
+      const auto plain = portable.make(TagStore::packed_portable);
+      const auto automatic = fast.make();
+      const std::uint32_t seed = 7 + ways;
+      SCOPED_TRACE(seed);
+      std::mt19937 random(seed);
+      for (int i = 0; i < 20000; ++i) {
+        Access access =
+            toy::load((random() % (ways * 7 * 2)) * 128 + (random() % 4) * 32, static_cast<std::uint32_t>(32 + (random() % 3) * 32));
+        if (random() % 3 == 0) access.op = random() % 4 == 0 ? AccessOp::reduce : AccessOp::store;
+        if (random() % 5 == 0) access.hint = random() % 2 == 0 ? CacheHint::evict_first : CacheHint::no_allocate;
+        expected.ask(*reference, access);
+        portable.ask(*plain, access);
+        fast.ask(*automatic, access);
+      }
+      EXPECT_EQ(expected.q, portable.q);
+      EXPECT_EQ(expected.q, fast.q);
+      EXPECT_EQ(expected.cache, fast.cache);
+      for (std::uint32_t set = 0; set < 7; ++set) {
+        EXPECT_EQ(reference->resident(set), plain->resident(set));
+        EXPECT_EQ(reference->resident(set), automatic->resident(set));
+      }
+    }
+  }
+}
+
+TEST(TagStores, ManyWaysByHashTableAgreeWithTheScan) {
+  Bench a, b;
+  a.l2.ways = b.l2.ways = 100;
+  a.l2.effective = b.l2.effective = 100 * 128;
+  const auto scan = a.make(TagStore::reference);
+  const auto table = b.make();
+  std::mt19937 random(3);
+  for (int i = 0; i < 20000; ++i) {
+    Access access = toy::load((random() % 150) * 128, 128);
+    if (random() % 3 == 0) access.op = AccessOp::store;
+    if (random() % 7 == 0) access.hint = CacheHint::evict_first;
+    a.ask(*scan, access);
+    b.ask(*table, access);
+  }
+  EXPECT_EQ(a.q, b.q);
+  EXPECT_EQ(scan->resident(0), table->resident(0));
+}
+
+TEST(L2, ColdMissThenHit) {
+  Bench b;
+  const auto l2 = b.make();
+  // 128 B from HBM: four 32 B sectors on one channel of 1e11/3 B/s: 128 / 3.33e10 = 3840 ps, + 500 latency. L2's own 128 / 1e12 + 100 is
+  // less.
+  EXPECT_EQ(b.ask(*l2, toy::load(0, 128)), 3840 + 500);
+  EXPECT_EQ(b.hbm_read(Cause::compulsory), 128U);
+  // A hit: 128 B at 1 B/ps + 100 ps.
+  EXPECT_EQ(b.ask(*l2, toy::load(0, 128), 10000), 10000 + 128 + 100);
+  EXPECT_EQ(b.cache.sectors_hit, 4U);
+  EXPECT_EQ(b.cache.sectors_read, 8U);
+  EXPECT_EQ(b.q.total(LevelId::l2, Direction::read), 256U);
+}
+
+TEST(L2, SectorsAreFetchedOneByOne) {
+  Bench b;
+  const auto l2 = b.make();
+  b.ask(*l2, toy::load(40, 10));  // within sector 1
+  EXPECT_EQ(b.hbm_read(Cause::compulsory), 32U);
+  b.ask(*l2, toy::load(0, 128));  // sector 1 hits, three are fetched
+  EXPECT_EQ(b.hbm_read(Cause::compulsory), 128U);
+  EXPECT_EQ(b.cache.sectors_hit, 1U);
+}
+
+TEST(L2, StoresAllocateWithoutFetchingAndLeaveWhenEvicted) {
+  Bench b;
+  b.l2.effective = b.l2.capacity = 4 * 128;  // one set of four lines
+  b.roles.assign(4, TensorRole::kv);
+  const auto l2 = b.make();
+  b.ask(*l2, toy::store(0, 64));  // two dirty sectors
+  EXPECT_EQ(b.hbm_read(Cause::compulsory), 0U);
+  for (std::uint64_t line = 1; line <= 3; ++line) b.ask(*l2, toy::load(line * 128, 128));
+  EXPECT_EQ(b.written_back(), 0U);
+  b.ask(*l2, toy::load(4 * 128, 128));  // the fifth line pushes the stored one out
+  EXPECT_EQ(b.q.at(LevelId::hbm, TensorRole::kv, Direction::write, Cause::write_back), 64U);
+  b.ask(*l2, toy::load(0, 64));  // it had been here: a refetch
+  EXPECT_EQ(b.hbm_read(Cause::refetch), 64U);
+}
+
+TEST(L2, FarPartitionCostsMoreAndIsCounted) {
+  Bench b;
+  b.l2.partitions = 2;
+  b.l2.ways = 1;
+  b.l2.effective = b.l2.capacity = 2 * 128;  // sets 0 (partition 0) and 1 (partition 1)
+  b.l2.hash = IndexHash::modulo;
+  const auto l2 = b.make();
+  b.ask(*l2, toy::load(0, 128));
+  b.ask(*l2, toy::load(128, 128));
+  EXPECT_EQ(b.cache.fabric_bytes, 128U);
+  EXPECT_EQ(b.ask(*l2, toy::load(0, 128), 100000) - 100000, 128 + 100);
+  EXPECT_EQ(b.ask(*l2, toy::load(128, 128), 200000) - 200000, 128 + 200);
+}
+
+// States of consecutive layers are equal when only the layer differs, and different when anything else does.
+TEST(L2, FingerprintIsRelativeToTheLayer) {
+  const auto state = [](std::uint64_t address, std::int32_t layer) {
+    Bench b;
+    const auto l2 = b.make();
+    b.ask(*l2, toy::load(address, 128));
+    return l2->fingerprint({0, 8 * kFrameBytes, kFrameBytes, layer});
+  };
+  const auto in_layer = [](std::uint64_t layer) { return layer * kFrameBytes + 4096; };
+  Bench wide;
+  const auto make = [](std::uint64_t address, std::int32_t layer) {
+    Bench b;
+    const auto l2 = make_l2({&b.l2, &b.hbm, 8 * kFrameBytes, &b.roles});
+    b.ask(*l2, toy::load(address, 128));
+    return l2->fingerprint({0, 8 * kFrameBytes, kFrameBytes, layer});
+  };
+  EXPECT_EQ(make(in_layer(2), 2), make(in_layer(3), 3));
+  EXPECT_NE(make(in_layer(2), 2), make(in_layer(3), 2));
+  EXPECT_NE(make(in_layer(2), 2), make(in_layer(3) + 128, 3));
+  EXPECT_EQ(state(4096, 0), make(4096, 0));
+}
+
+}  // namespace
+}  // namespace rooftrace

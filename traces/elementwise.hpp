@@ -1,0 +1,46 @@
+// Row kernels: RMSNorm, SiLU-mul, residual add, softmax and the embedding gather.
+//
+// All but the gather are one idea: a rows x columns plane cut into rectangles, one block per rectangle, every operand read or written there
+// once. A row that is reduced (norm, softmax) is one rectangle wide, because the block keeps it in registers between the two passes. Work
+// is counted per element on the CUDA cores and the special-function unit, by the arithmetic of the formula. Not modeled: a row too long for
+// registers (it would be read twice), vector widths, warps.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sim/core/device_shape.hpp"
+#include "sim/core/kernel.hpp"
+#include "traces/tensor.hpp"
+
+namespace rooftrace {
+
+/// out = rms_norm(x + residual) * gain; residual (rows = 0: none) is read and replaced by x + residual, as fused kernels do.
+struct RmsNormProblem {
+  Matrix x;         ///< tokens x hidden
+  Matrix residual;  ///< tokens x hidden, updated in place
+  Matrix gain;      ///< 1 x hidden
+  Matrix out;       ///< tokens x hidden
+};
+
+// label, stage, layer, stream and waits_for of every kernel below are left to the caller (label is set to the kind of kernel, kernel_class
+// where only one fits).
+
+/// Per element: square and add, times 1/rms, times gain (4 FLOP), 5 with a residual; per row one reciprocal square root.
+[[nodiscard]] Kernel make_rms_norm(const DeviceShape& gpu, const RmsNormProblem& problem);
+
+/// out[r, j] = silu(gate_up[r, j]) * gate_up[r, cols + j]; gate_up is tokens x 2 cols. Per element: negate, add 1, two multiplications (4
+/// FLOP), one exp and one reciprocal.
+[[nodiscard]] Kernel make_silu_mul(const DeviceShape& gpu, const Matrix& gate_up, const Matrix& out);
+
+/// out = a + b; out may be a or b. 1 FLOP per element.
+[[nodiscard]] Kernel make_residual_add(const DeviceShape& gpu, const Matrix& a, const Matrix& b, const Matrix& out);
+
+/// Row softmax, the row in registers. Per element: maximum, subtract, sum, scale (4 FLOP) and one exp; per row one reciprocal.
+[[nodiscard]] Kernel make_softmax(const DeviceShape& gpu, const Matrix& in, const Matrix& out);
+
+/// out[r] = table[token of r]. `ids` is 1 x tokens of a four- or eight-byte type (rows = 0: not read). The tokens are drawn uniformly by
+/// `seed`; a block reads its id, then the row it names, then stores.
+[[nodiscard]] Kernel make_embedding(const DeviceShape& gpu, const Matrix& table, const Matrix& ids, const Matrix& out, std::uint64_t seed);
+
+}  // namespace rooftrace

@@ -1,0 +1,90 @@
+// Everything about a step that is decided before its first kernel: tilings and addresses.
+//
+// Front area: embedding, LM head, norms, tables, the activation buffers (one of each, used again by every layer), workspaces, staging.
+// Layer arena: resident rows of the four linear matrices, scales, bias, norm gains, resident KV pages, then what lives in host memory. Two
+// parts of a matrix (host rows first, met in a staging slot; resident rows) are two GEMMs, each writing its own columns of the output.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "sim/core/device_shape.hpp"
+#include "traces/attention.hpp"
+#include "traces/attention_decode.hpp"
+#include "traces/attention_prefill.hpp"
+#include "traces/copy.hpp"
+#include "traces/gemm.hpp"
+#include "traces/rope.hpp"
+#include "traces/tensor_map.hpp"
+#include "traces/workload_shard.hpp"
+
+namespace rooftrace {
+
+struct LinearPart {
+  std::uint64_t first_row = 0, rows = 0;
+  bool staged = false;
+  GemmTiling tiling;
+};
+
+struct LinearPlan {
+  LinearShape shape;
+  std::uint64_t resident = 0;  ///< Arena offset of the first resident row.
+  std::uint64_t scales = 0;    ///< Arena offset.
+  std::uint64_t staged = 0;    ///< Offset of the first host row in a host copy and in a staging slot.
+  std::vector<LinearPart> parts;
+};
+
+class WorkloadPlan {
+ public:
+  WorkloadPlan(const ModelSpec& model, const DeviceShape& gpu, const WorkloadOptions& options);
+
+  DeviceShape gpu;
+  WorkloadOptions options;
+  WorkloadShard shard;
+  TensorMap map;
+
+  // Front addresses.
+  std::uint64_t embedding = 0, lm_head = 0, final_norm = 0, ids = 0, block_table = 0, cos_sin = 0;
+  std::uint64_t residual = 0, normed = 0, qkv = 0, attended = 0, projected = 0, reduced = 0, gate_up = 0, gated = 0, logits = 0;
+  std::uint64_t receive = 0, peer = 0, gemm_workspace = 0, attention_workspace = 0;
+  std::array<std::uint64_t, 2> weight_slots{}, kv_slots{};
+  // Arena offsets.
+  std::uint64_t attention_norm = 0, ffn_norm = 0, bias = 0, k_pool = 0, v_pool = 0, host_weights = 0, host_kv = 0;
+
+  std::array<LinearPlan, 4> linears;
+  LinearPart head;  ///< LM head: all its rows.
+  PrefillTiling prefill;
+  DecodeTiling decode;
+
+  /// tokens x cols of an activation buffer.
+  [[nodiscard]] Matrix activations(std::uint64_t address, std::uint64_t cols) const;
+  [[nodiscard]] Matrix gain(std::uint64_t address) const;  ///< 1 x hidden weights of a norm.
+  [[nodiscard]] GemmProblem linear(const LinearPlan& plan, const LinearPart& part, std::uint32_t layer, std::uint64_t in,
+                                   std::uint64_t out) const;
+  [[nodiscard]] GemmProblem lm_head_problem() const;
+  [[nodiscard]] RopeProblem rope(std::uint32_t layer) const;
+  [[nodiscard]] AttentionProblem attention(std::uint32_t layer) const;
+  [[nodiscard]] bool offloads() const { return shard.host_weight_bytes() + shard.host_kv_bytes() > 0; }
+
+  /// A layer's bytes in host memory and the staging slot where they are met; 0 bytes: nothing offloaded.
+  [[nodiscard]] ByteRange host_weights_of(std::uint32_t layer) const;
+  [[nodiscard]] ByteRange staged_weights_of(std::uint32_t layer) const;
+  /// KV: only pages that attention reads (a window may leave old ones out).
+  [[nodiscard]] ByteRange host_kv_of(std::uint32_t layer) const;
+  [[nodiscard]] ByteRange staged_kv_of(std::uint32_t layer) const;
+
+ private:
+  void choose_tilings();
+  void allocate_front();
+  void allocate_arena();
+  [[nodiscard]] std::uint64_t unseen_kv_bytes() const;     ///< Of a layer's host KV, what lies before the window.
+  [[nodiscard]] AttentionProblem attention_shape() const;  ///< Without the layer's addresses.
+  [[nodiscard]] KvCache cache(std::uint32_t layer) const;
+  [[nodiscard]] GemmTiling tiling(KernelClass kernel_class, std::uint64_t m, std::uint64_t n, std::uint64_t k, DataType weights) const;
+  [[nodiscard]] DataType tensor_type(DataType weights) const;
+
+  KvCache kv_;  ///< Without addresses that depend on the layer.
+};
+
+}  // namespace rooftrace
