@@ -16,6 +16,7 @@ opens the same file without this module.
 As a program: prints what is in the files that it is given.
 """
 
+import signal
 import sys
 
 import h5py
@@ -58,7 +59,7 @@ def _tables_of_group(name, group):
             columns.setdefault(_dimensions(dataset), {})[variable] = dataset
     tables = {}
     if scalars:
-        tables[name] = pd.Series(scalars, name=name)
+        tables[name] = pd.Series(scalars, dtype=object, name=name)  # Counts stay integers.
         tables[name].attrs["units"] = units
     for dimensions, datasets in columns.items():
         index = [_coordinate(group[dimension]) for dimension in dimensions]
@@ -105,4 +106,5 @@ def main(paths):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # "| head" is no error.
     sys.exit(main(sys.argv[1:]))

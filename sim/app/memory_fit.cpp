@@ -92,6 +92,20 @@ std::optional<std::uint32_t> smaller_batch(const MachineSpec& machine, const Mod
   });
 }
 
+/// For each precision that helps the smallest TP, the widest precision first.
+std::vector<std::string> tp_and_precision(const MachineSpec& machine, const ModelSpec& model, WorkloadOptions workload) {
+  std::vector<std::string> ways;
+  std::string before;
+  while (workload.tp < machine.node.gpus) {
+    ++workload.tp;
+    const auto precision = widest_precision(machine, model, workload);
+    if (!precision || *precision == before) continue;
+    before = *precision;
+    ways.insert(ways.begin(), fmt::format("--tp {} {}", workload.tp, *precision));
+  }
+  return ways;
+}
+
 /// Every single change that makes it fit; when there is none, TP and precision together.
 std::string what_would_fit(const MachineSpec& machine, const ModelSpec& model, const WorkloadOptions& workload) {
   std::vector<std::string> ways;
@@ -99,10 +113,7 @@ std::string what_would_fit(const MachineSpec& machine, const ModelSpec& model, c
   if (const auto precision = widest_precision(machine, model, workload)) ways.push_back(*precision);
   if (const auto tokens = shorter(machine, model, workload)) ways.push_back(*tokens);
   if (const auto batch = smaller_batch(machine, model, workload)) ways.push_back(fmt::format("--batch {}", *batch));
-  for (WorkloadOptions wider = workload; ways.empty() && wider.tp < machine.node.gpus;) {
-    ++wider.tp;
-    if (const auto precision = widest_precision(machine, model, wider)) ways.push_back(fmt::format("--tp {} {}", wider.tp, *precision));
-  }
+  if (ways.empty()) ways = tp_and_precision(machine, model, workload);
   if (ways.empty()) return fmt::format("nothing in a node of {} fits it", machine.node.gpus);
   return fmt::format("what would fit: {}", fmt::join(ways, ", or "));
 }

@@ -13,6 +13,8 @@ namespace {
 
 namespace po = boost::program_options;
 
+constexpr unsigned kHelpColumns = 130;
+
 struct OptionShape {
   std::string name;
   std::string spelled;               ///< As Boost wants it: "output,o".
@@ -30,8 +32,8 @@ const std::vector<OptionShape>& option_shapes() {
       {"model", "model", "NAME|FILE.json", {}, "The model: a name of `rooftrace list models`, or a Hugging Face config.json."},
       {"stage", "stage", "", {"decode", "prefill", "both"}, "Which stage to simulate. Default: both."},
       {"batch", "batch", "B", {}, "Sequences in the batch, 1 to 65536. Default: 1."},
-      {"context", "context", "N", {}, "Decode: tokens already in each sequence's KV cache. Default: 4096."},
-      {"prompt", "prompt", "N", {}, "Prefill: tokens of each sequence. Default: 2048."},
+      {"context", "context", "N", {}, "Decode: tokens already in each sequence's KV cache. Default: 4096, or what the model holds."},
+      {"prompt", "prompt", "N", {}, "Prefill: tokens of each sequence. Default: 2048, or what the model holds."},
       {"tp", "tp", "N", {}, "Tensor parallelism: GPUs that share the model. Default: 1."},
       {"weights", "weights", "", weight_types, "Data type of the weights. Default: bf16."},
       {"kv", "kv", "", kv_types, "Data type of the KV cache. Default: bf16."},
@@ -75,7 +77,7 @@ std::string joined(const std::vector<std::string>& words, const std::string& bet
 }
 
 po::options_description description(const VerbShape& verb) {
-  po::options_description options("Options", 100, 55);
+  po::options_description options("Options", kHelpColumns, kHelpColumns / 2);
   for (const OptionShape& shape : option_shapes()) {
     const bool taken = shape.name == "help" || std::find(verb.options.begin(), verb.options.end(), shape.name) != verb.options.end();
     if (!taken) continue;
@@ -226,9 +228,13 @@ Options parse_options(const std::vector<std::string>& arguments) {
 }
 
 std::string options_table(const VerbShape& verb) {
-  std::ostringstream text;
-  text << description(verb);
-  return text.str();
+  std::stringstream wrapped;
+  wrapped << description(verb);
+  std::string text;
+  for (std::string line; std::getline(wrapped, line);) {  // Boost leaves a space where it breaks a line.
+    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  return text;
 }
 
 std::uint64_t integer_option(const std::string& name, const std::string& text, std::uint64_t low, std::uint64_t high) {

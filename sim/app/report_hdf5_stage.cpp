@@ -51,13 +51,13 @@ void copy_bytes(const Demand& demand, std::span<std::uint64_t> cells) {
   }
 }
 
-/// Resource as a flag: its value, or one past the last for "nothing to do".
+/// Resource as a flag: its value, or one past the last where there is none.
 std::uint8_t binding_flag(const std::optional<Resource>& binding) {
   return static_cast<std::uint8_t>(binding ? static_cast<int>(*binding) : kResources);
 }
-Names binding_words() {
+Names binding_words(const char* otherwise) {
   Names words = enum_names<Resource>(kResources);
-  words.emplace_back("none");
+  words.emplace_back(otherwise);
   return words;
 }
 
@@ -168,7 +168,7 @@ void write_rooflines(Group& group, const std::string& prefix, const std::string&
   group.flags(prefix + "memory_bound", {row, "level"}, table<std::uint8_t>(rooflines, kLevels, memory_bound), {"no", "yes"},
               "whether I <= pi/beta at the level");
   group.flags(prefix + "binding", {row}, column(rooflines, [](const Row& r) { return binding_flag(r ? r->binding : std::nullopt); }),
-              binding_words(), "pipe or level that takes the longest");
+              binding_words("none"), "pipe or level that takes the longest");
   group.variable(prefix + "bound_time", {row}, column(rooflines, [](const Row& r) { return r ? r->bound : kMissing; }),
                  {"s", "roofline bound on time"});
 }
@@ -203,8 +203,12 @@ void write_totals(Group& group, const StageSummary& summary, bool timed) {
   group.scalar("tokens", summary.tokens, {"1", "tokens made (decode) or taken in (prefill), all GPUs together"});
   group.scalar("latency", timed ? to_seconds(summary.latency) : kMissing, {"s", "simulated time of the stage"});
   group.scalar("bound", summary.bound, {"s", "roofline bound on the latency, given the bytes that moved"});
+  group.scalar("longest_path", to_seconds(summary.longest_path), {"s", "longest path of roofline bounds through the kernel graph"});
+  group.flags("bound_from", {}, {binding_flag(summary.bound_resource)}, binding_words("longest_path"),
+              "what makes the bound: the longest path, or the total demand on a pipe or level");
   group.scalar("ceiling_time", summary.ceiling, {"s", "roofline bound on the latency with compulsory bytes only"});
-  group.flags("ceiling_binding", {}, {binding_flag(summary.ceiling_binding)}, binding_words(), "pipe or level that sets ceiling_time");
+  group.flags("ceiling_binding", {}, {binding_flag(summary.ceiling_binding)}, binding_words("none"),
+              "pipe or level that sets ceiling_time");
   group.scalar("tokens_per_s", ratio(summary.tokens_per_second()), {"s-1", "tokens per second"});
   group.scalar("ceiling_tokens_per_s", ratio(summary.ceiling_tokens_per_second()), {"s-1", "tokens per second at ceiling_time"});
   group.scalar("bound_reached", ratio(summary.bound_reached()), {"1", "bound / latency"});

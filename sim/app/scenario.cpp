@@ -138,6 +138,7 @@ Scenario load_scenario(const Options& options, const ConfigPaths& paths) {
       choose_hardware(hardware_node, sets_below(options.sets, "hardware."), paths, base_of(hardware_node, opened.folder));
   scenario.model = choose_model(model_node, sets_below(options.sets, "model."), paths, base_of(model_node, opened.folder));
   opened.document.check_all_read();
+  fill_unsaid(scenario.model, scenario.stages);
 
   scenario.machine = std::move(hardware.machine);
   for (const WorkloadOptions& stage : scenario.stages) check_fit(scenario.machine, scenario.model, stage);

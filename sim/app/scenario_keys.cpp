@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "sim/app/config_text.hpp"
@@ -97,6 +98,7 @@ WorkloadOptions read_workload(const ConfigNode& root) {
 
 std::vector<WorkloadOptions> read_stages(const ConfigNode& root, const WorkloadOptions& common) {
   WorkloadOptions shape = common;
+  shape.context = shape.prompt = kUnsaid;
   shape.batch = read_count(root, "batch", 1, kMaxBatch, shape.batch);
   shape.context = read_count(root, "context", 1, kMaxTokens, shape.context);
   shape.prompt = read_count(root, "prompt", 1, kMaxTokens, shape.prompt);
@@ -124,6 +126,15 @@ std::vector<WorkloadOptions> read_stages(const ConfigNode& root, const WorkloadO
   }
   if (stages.empty()) list->fail("is empty; name at least one of decode, prefill");
   return stages;
+}
+
+void fill_unsaid(const ModelSpec& model, std::vector<WorkloadOptions>& stages) {
+  const WorkloadOptions standard;
+  for (WorkloadOptions& stage : stages) {
+    // A decode step adds a token, which needs a position too.
+    if (stage.context == kUnsaid) stage.context = std::min(standard.context, std::max(model.max_positions, 2U) - 1);
+    if (stage.prompt == kUnsaid) stage.prompt = std::min(standard.prompt, model.max_positions);
+  }
 }
 
 std::string workload_yaml(const std::vector<WorkloadOptions>& stages) {

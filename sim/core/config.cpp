@@ -76,9 +76,12 @@ void ConfigDocument::set(const std::string& assignment, const std::string& origi
   if (words.size() > detail::kConfigLevels) fail("is nested deeper than " + std::to_string(detail::kConfigLevels) + " levels");
   if (words.front() == "extends") fail("comes too late: extends is resolved when the file is read");
 
+  // Read as a file would read it behind its key.
   std::size_t budget = detail::kConfigNodes;
-  std::unique_ptr<ConfigValue> value = detail::parse_yaml(assignment.substr(equals + 1), origin, true, budget);
-  if (!value || value->kind == ConfigValue::Kind::null) fail("has no value behind the \"=\"");
+  const std::unique_ptr<ConfigValue> line = detail::parse_yaml("value: " + assignment.substr(equals + 1), origin, true, budget);
+  if (line->kind != ConfigValue::Kind::map || line->entries.size() != 1) fail("sets more than one value");
+  std::unique_ptr<ConfigValue> value = std::move(line->entries.front().value);
+  if (value->kind == ConfigValue::Kind::null) fail("has no value behind the \"=\"");
   if (value->kind == ConfigValue::Kind::map) fail("sets a mapping; set its keys one by one");
 
   // Walk as far as the path exists, before anything is changed.

@@ -34,13 +34,17 @@ const std::string& scalar(const ConfigNode& node, ConfigValue& value, std::strin
 // "1,000", "1_000" and "+1000" with what they mean; "" when the text is no such thing.
 std::string plain_digits(const std::string& text) {
   std::string digits;
-  for (const char c : text) {
-    if (c >= '0' && c <= '9') digits += c;
-    const bool known = (c >= '0' && c <= '9') || c == ',' || c == '_' || (c == '+' && &c == text.data());
-    if (!known) return "";
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool digit = text[i] >= '0' && text[i] <= '9';
+    if (digit) {
+      digits += text[i];
+    } else if (text[i] != ',' && text[i] != '_' && (text[i] != '+' || i != 0)) {
+      return "";
+    }
   }
-  const std::size_t first = std::min(digits.find_first_not_of('0'), digits.empty() ? 0 : digits.size() - 1);
-  return digits.empty() ? "" : "; did you mean \"" + digits.substr(first) + "\"?";
+  if (digits.empty()) return "";
+  const std::size_t first = std::min(digits.find_first_not_of('0'), digits.size() - 1);
+  return "; did you mean \"" + digits.substr(first) + "\"?";
 }
 
 }  // namespace

@@ -39,7 +39,8 @@ std::string similar_file(const std::string& path) {
   fs::directory_iterator entry(wanted.has_parent_path() ? wanted.parent_path() : fs::path("."), error);
   for (; !error && entry != fs::directory_iterator() && names.size() < kNamesLookedAt; entry.increment(error)) {
     std::error_code ignored;
-    if (!entry->is_directory(ignored)) names.push_back(entry->path().filename().string());
+    const fs::file_status status = entry->status(ignored);  // Of the target; a link that points nowhere is no suggestion.
+    if (fs::exists(status) && !fs::is_directory(status)) names.push_back(entry->path().filename().string());
   }
   return did_you_mean(wanted.filename().string(), names);
 }

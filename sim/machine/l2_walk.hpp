@@ -91,6 +91,7 @@ class L2Walk final : public L2 {
       if (end < start + spec_.line) sectors &= full >> (sectors_per_line_ - 1 - ((end - 1 - start) >> sector_shift_));
       const SetAndTag where = index_.locate(line);
       cache_.prefetch(where.set);
+      first_touch_.prefetch(line);
       batch_[pending_++] = {line, where.tag, where.set, sectors};
       if (pending_ == kBatch) flush(hint, writes, fetches, q, tally);
     }

@@ -213,8 +213,9 @@ void check_sm(const ConfigNode& node, const SmSpec& sm) {
 void check_hbm(const ConfigNode& node, const MachineSpec& machine) {
   const HbmSpec& hbm = machine.hbm;
   if (hbm.channels % hbm.stacks != 0) {
-    node["channels"].fail(fmt::format("{} channels are not shared equally by {} stacks; {} or {} would do", hbm.channels, hbm.stacks,
-                                      std::max(1U, hbm.channels / hbm.stacks) * hbm.stacks, (hbm.channels / hbm.stacks + 1) * hbm.stacks));
+    const std::uint32_t below = hbm.channels / hbm.stacks * hbm.stacks;
+    node["channels"].fail(fmt::format("{} channels are not shared equally by {} stacks; {}{} would do", hbm.channels, hbm.stacks,
+                                      below == 0 ? "" : fmt::format("{} or ", below), below + hbm.stacks));
   }
   check_power_of_two(node["interleave"], hbm.interleave);
   if (hbm.interleave < machine.l2.line) {

@@ -222,21 +222,30 @@ bool Topology::complete_ring(std::vector<Device>& ring, std::size_t group) const
   return false;
 }
 
+// B/s one way of all NVLinks of a GPU that lead to the group, or to a switch.
+double Topology::nvlink_rate(Device gpu, std::size_t group) const {
+  double rate = 0;
+  for (Device other = 0; other < size(); ++other) {
+    if (other < group || other >= gpus_) rate += graph_->merge(gpu, other, LevelId::nvlink).link.bandwidth;
+  }
+  return rate;
+}
+
 Topology::Path Topology::group_path(std::size_t group) const {
   if (group < 2 || group > gpus_) throw std::out_of_range("a group of " + std::to_string(group) + " of " + std::to_string(gpus_) + " GPUs");
-  std::vector<std::pair<Device, Device>> pairs;
   if (std::vector<Device> ring = {0}; complete_ring(ring, group)) {
-    for (std::size_t i = 0; i < group; ++i) pairs.emplace_back(ring[i], ring[(i + 1) % group]);
-  } else {
-    for (Device a = 0; a < group; ++a) {
-      for (Device b = a + 1; b < group; ++b) pairs.emplace_back(a, b);
-    }
+    Path whole = path(ring.back(), ring.front());
+    whole.link.bandwidth = nvlink_rate(0, group);
+    for (Device gpu = 1; gpu < group; ++gpu) whole.link.bandwidth = std::min(whole.link.bandwidth, nvlink_rate(gpu, group));
+    return whole;
   }
   const auto rate = [](const Path& path) { return path.link.bandwidth * path.link.efficiency; };
-  Path worst = path(pairs.front().first, pairs.front().second);
-  for (const auto& [a, b] : pairs) {
-    const Path other = path(a, b);
-    if (rate(other) < rate(worst) || (rate(other) == rate(worst) && other.link.latency > worst.link.latency)) worst = other;
+  Path worst = path(0, 1);
+  for (Device a = 0; a < group; ++a) {
+    for (Device b = a + 1; b < group; ++b) {
+      const Path other = path(a, b);
+      if (rate(other) < rate(worst) || (rate(other) == rate(worst) && other.link.latency > worst.link.latency)) worst = other;
+    }
   }
   return worst;
 }

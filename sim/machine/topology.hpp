@@ -51,8 +51,9 @@ class Topology {
   /// The hops from one device to another; none when they are the same. std::out_of_range for a device that does not exist.
   [[nodiscard]] std::vector<Hop> route(Device from, Device to) const;
   [[nodiscard]] Path path(Device from, Device to) const;
-  /// What the first `group` GPUs (2 or more) send each other over: NVLink when they can stand in a ring whose neighbours are all joined by
-  /// it (bandwidth: the narrowest hop of that one ring, though a mesh has several at once), else the slowest path between any two of them.
+  /// What the first `group` GPUs (2 or more) exchange data over: NVLink when they can stand in a ring whose neighbours are all joined by
+  /// it, with what the least connected of them can send to the others over all its links at once; else the slowest path between any two of
+  /// them.
   [[nodiscard]] Path group_path(std::size_t group) const;
   /// Every pair of neighbours once, in the order of their devices.
   [[nodiscard]] std::vector<Hop> links() const;
@@ -61,6 +62,7 @@ class Topology {
   struct Graph;
 
   Device add(std::string device_name);
+  [[nodiscard]] double nvlink_rate(Device gpu, std::size_t group) const;
   [[nodiscard]] bool complete_ring(std::vector<Device>& ring, std::size_t group) const;
   void add_nvlink(const MachineSpec& machine);
   void add_pcie(const MachineSpec& machine);

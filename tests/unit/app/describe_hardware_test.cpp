@@ -69,7 +69,7 @@ TEST(DescribeHardware, RidgePointsOfTheH100) {
 }
 
 TEST(DescribeHardware, ColumnsAreAlignedAndThePageIsOne) {
-  for (const std::string& name : {"h100-sxm", "v100-sxm", "a30", "l40s", "gh200-96gb", "b200-sxm"}) {
+  for (const std::string name : {"h100-sxm", "v100-sxm", "a30", "l40s", "gh200-96gb", "b200-sxm"}) {
     const std::string text = page(name);
     EXPECT_LE(lines(text).size(), 65U) << name;
     std::size_t table = 0;

@@ -75,6 +75,15 @@ TEST_F(ScenarioTest, DefaultsAreThoseOfTheHelp) {
   EXPECT_EQ(scenario.model.name, "llama-3.1-8b");
 }
 
+// Llama-2 holds 4,096 positions: one of them is for the token that a decode step makes.
+TEST_F(ScenarioTest, DefaultsStayInsideTheModel) {
+  EXPECT_EQ(load({"--hardware", "h100-sxm", "--model", "llama-2-7b"}).stages[0].context, 4095U);
+  const Scenario small = load(plain_with({"--set", "model.max_positions=1000"}));
+  EXPECT_EQ(small.stages[0].context, 999U);
+  EXPECT_EQ(small.stages[1].prompt, 1000U);
+  EXPECT_THAT(mistake(plain_with({"--set", "model.max_positions=1000", "--context", "1000"})), HasSubstr("the longest context is 999"));
+}
+
 TEST_F(ScenarioTest, TheMainScenarioIsTheSameRunAsItsOptions) {
   EXPECT_EQ(load({"main"}).config, load(kPlain).config);
 }
@@ -174,8 +183,8 @@ TEST_F(ScenarioTest, SetReachesEveryFile) {
 
 TEST_F(ScenarioTest, HardwareMayBeAMappingWithChanges) {
   const std::string file = write("s.yaml",
-                                 "hardware: {extends: l40s, name: l40s-bridged, hbm: {capacity: 96 GiB},\n"
-                                 "           nvlink: {bandwidth: 100 GB/s, counts: one_way, efficiency: 0.8, latency: 1 us}}\n"
+                                 "hardware: {extends: l40s, name: l40s-bridged, hbm: {capacity: 96 GiB}, node: {fabric: pairs},\n"
+                                 "           nvlink: {bandwidth: 100 GB/s, counts: each_way, efficiency: 0.8, latency: 1 us}}\n"
                                  "model: llama-3.1-8b\n");
   const Scenario scenario = load({file});
   EXPECT_EQ(scenario.machine.name, "l40s-bridged");

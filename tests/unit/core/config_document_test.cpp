@@ -71,6 +71,8 @@ TEST(ConfigSet, RefusesWhatIsNoAssignment) {
   EXPECT_EQ(set_message("l2.ways.odd=5"), "--set: \"l2.ways.odd=5\" goes through l2.ways, which is \"16\" and no mapping");
   EXPECT_EQ(set_message("axes.0=5"), "--set: \"axes.0=5\" goes through axes, which is a list; set the list as a whole, as in [1, 2]");
   EXPECT_EQ(set_message("extends=y"), "--set: \"extends=y\" comes too late: extends is resolved when the file is read");
+  EXPECT_EQ(set_message("l2.ways=5\nhbm: 6"), "--set: \"l2.ways=5\\x0ahbm: 6\" sets more than one value");
+  EXPECT_EQ(set_message("l2.ways=5: 6"), "--set: is not YAML: illegal map value");
   EXPECT_EQ(set_message("l2.ways=[1"), "--set: is not YAML: the [ here is never closed");
   EXPECT_EQ(set_message("l2.ways=\xff"), "--set: is not text: the bytes here are not UTF-8");
   EXPECT_EQ(set_message(std::string(201, 'k') + "=1"),

@@ -79,6 +79,7 @@ TEST(ConfigHostile, MutatedDocuments) {
     std::string text = kSeed;
     const std::size_t changes = 1 + random() % 4;
     for (std::size_t i = 0; i < changes; ++i) {
+      if (text.empty()) break;
       const std::size_t at = random() % text.size();
       switch (random() % 5) {
         case 0:

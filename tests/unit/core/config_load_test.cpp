@@ -1,5 +1,5 @@
 // Files: extends, loops, and every way a file can be missing or unreadable.
-#include <gmock/gmock.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "sim/core/text_file.hpp"
@@ -85,7 +85,7 @@ TEST(ConfigExtends, PointsIntoTheFileThatIsWrong) {
 TEST(ConfigExtends, BoundsTheChain) {
   const Folder folder;
   folder.write("f0.yaml", "a: 1\n");
-  for (int i = 1; i <= 16; ++i) folder.write("f" + std::to_string(i) + ".yaml", "extends: f" + std::to_string(i - 1) + "\n");
+  for (int i = 1; i <= 16; ++i) folder.write(fmt::format("f{}.yaml", i), fmt::format("extends: f{}\n", i - 1));
   EXPECT_EQ(load_message(folder.path() + "/f15.yaml"), "no error");  // f15 ... f0: 16 files.
   EXPECT_EQ(load_message(folder.path() + "/f16.yaml"), folder.path() + "/f1.yaml:1:10: extends: the chain is longer than 16 files");
 }

@@ -46,6 +46,9 @@ TEST(Topology, NvswitchJoinsAllAtFullRate) {
   }
   EXPECT_EQ(way(t, 0, 7), "gpu0 =nvswitch =gpu7");
   EXPECT_EQ(t.group_path(8).level, LevelId::nvlink);
+  EXPECT_DOUBLE_EQ(t.group_path(2).link.bandwidth, 300e9);
+  EXPECT_DOUBLE_EQ(t.group_path(8).link.bandwidth, 300e9);
+  EXPECT_DOUBLE_EQ(t.group_path(8).link.latency, 2e-6);
 }
 
 TEST(Topology, HostIsReachedThroughThePcieSwitch) {
@@ -85,7 +88,9 @@ TEST(Topology, PairsUseTheirBridgeAndPcieBeyond) {
   EXPECT_DOUBLE_EQ(t.path(0, 1).link.bandwidth, 300e9);
   EXPECT_DOUBLE_EQ(t.path(0, 1).link.latency, 2e-6);
   EXPECT_EQ(t.group_path(2).level, LevelId::nvlink);
+  EXPECT_DOUBLE_EQ(t.group_path(2).link.bandwidth, 300e9);
   EXPECT_EQ(t.group_path(4).level, LevelId::pcie);
+  EXPECT_DOUBLE_EQ(t.group_path(4).link.bandwidth, 32e9);
 }
 
 // nvidia-smi topo -m of a DGX-1 with V100: NV1 and NV2 are one and two links; 6 links of a sixth of the rate at every GPU.
@@ -120,7 +125,9 @@ TEST(Topology, CubeMeshHasARingOverNvlink) {
     EXPECT_EQ(t.group_path(group).level, LevelId::nvlink) << group;
     EXPECT_EQ(t.group_path(group).hops, 1U) << group;
   }
-  EXPECT_DOUBLE_EQ(t.group_path(2).link.bandwidth, 50e9);  // gpu0 and gpu1: one link
+  EXPECT_DOUBLE_EQ(t.group_path(2).link.bandwidth, 50e9);   // gpu0 and gpu1: one link
+  EXPECT_DOUBLE_EQ(t.group_path(4).link.bandwidth, 200e9);  // gpu0: 1 + 1 + 2 links within the first four, gpu3 5
+  EXPECT_DOUBLE_EQ(t.group_path(8).link.bandwidth, 300e9);  // all 6
 }
 
 TEST(Topology, OtherMeshesAreAllToAll) {
@@ -129,6 +136,7 @@ TEST(Topology, OtherMeshesAreAllToAll) {
     EXPECT_EQ(t.route(0, b).size(), 1U);
     EXPECT_DOUBLE_EQ(t.path(0, b).link.bandwidth, 100e9);  // 300 GB/s over 3 neighbours
   }
+  EXPECT_DOUBLE_EQ(t.group_path(3).link.bandwidth, 200e9);  // to 2 of them
 }
 
 TEST(Topology, RoutesAreReversible) {

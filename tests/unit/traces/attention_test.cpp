@@ -60,20 +60,26 @@ AttentionProblem paged(AttentionProblem p, std::uint32_t page_tokens, DataType t
   return p;
 }
 
-double tensor_work(const Kernel& kernel) { return kernel.work[static_cast<std::size_t>(Pipe::tensor)]; }
-double sfu_work(const Kernel& kernel) { return kernel.work[static_cast<std::size_t>(Pipe::sfu)]; }
-std::uint64_t kv_loaded(const Kernel& kernel) { return measure(kernel).at(TensorRole::kv).loaded; }
+double tensor_work(const Kernel& kernel) {
+  return kernel.work[static_cast<std::size_t>(Pipe::tensor)];
+}
+double sfu_work(const Kernel& kernel) {
+  return kernel.work[static_cast<std::size_t>(Pipe::sfu)];
+}
+std::uint64_t kv_loaded(const Kernel& kernel) {
+  return measure(kernel).at(TensorRole::kv).loaded;
+}
 
-// L2 read bytes of FlashAttention-2 forward on an A30, fp16, 32 query heads, 8 KV heads, head_dim 128, window 1024, not causal, cold caches:
-// origin flashattn_a30_ncu, github.com/JakeFlasher/benchmark_flash_attention @1a61222; tolerance of the rows 4 %.
+// L2 read bytes of FlashAttention-2 forward on an A30, fp16, 32 query heads, 8 KV heads, head_dim 128, window 1024, not causal, cold
+// caches: origin flashattn_a30_ncu, github.com/JakeFlasher/benchmark_flash_attention @1a61222; tolerance of the rows 4 %.
 //
 // The geometry that explains them: 128x64 tiles, one block per (128 queries, head), and a window of 1,024 keys on BOTH sides. Block i reads
 // the keys of [128 i - 1024, 128 i + 127 + 1024], clipped to [0, len), twice (K and V) 256 B each, and its own 128 rows of Q once.
 //   len 512, 1024: no block is clipped by the window: len/128 blocks * len keys.
 //   len 2048: keys per block 1152, 1280 ... 2048 (8 blocks), and the mirror image: 2 * 8 * 1600 = 25,600.
 //   len 4096, 8192: the same 25,600 in the 16 blocks at the edges, 2,176 in each of the 16 or 48 between: 60,416 and 130,048.
-// Bytes = 32 heads * (keys * 512 + len * 256). A window on the left only would read 25,600 - 6 * ... far fewer: at 8192 1.06e9 B, half of the
-// measured 2.21e9.
+// Bytes = 32 heads * (keys * 512 + len * 256). A window on the left only would read far fewer: at 8192 4,608 keys in the first 8 blocks and
+// 1,152 in the other 56, 1.20e9 B where 2.21e9 were measured.
 struct A30Row {
   const char* id;
   std::uint64_t length;
@@ -118,8 +124,8 @@ TEST(AttentionPrefill, TouchesQueriesKeysAndValuesOnce) {
   EXPECT_THAT(check_kernel(kernel), IsEmpty());
 }
 
-// Q tile 32 KiB at head_dim 128 in 16 bit. Two blocks of Q + K + V: A100 (164 KiB) 2 * (32 + 2 * 32 + 1) = 194 no, 2 * (32 + 2 * 16 + 1) = 130 yes: 64
-// rows. H100 (228 KiB): 194 yes: 128. L40S (100 KiB): 130 no, 2 * (32 + 2 * 8 + 1) = 98 yes: 32.
+// Q tile 32 KiB at head_dim 128 in 16 bit. Two blocks of Q + K + V: A100 (164 KiB) 2 * (32 + 2 * 32 + 1) = 194 no, 2 * (32 + 2 * 16 + 1) =
+// 130 yes: 64 rows. H100 (228 KiB): 194 yes: 128. L40S (100 KiB): 130 no, 2 * (32 + 2 * 8 + 1) = 98 yes: 32.
 TEST(AttentionPrefill, TilesFollowSharedMemory) {
   const auto kv_rows = [](const DeviceShape& gpu) {
     const PrefillTiling tiling = choose_prefill_tiling(gpu, 128, DataType::bf16, DataType::bf16);
@@ -136,8 +142,8 @@ TEST(AttentionPrefill, TilesFollowSharedMemory) {
   EXPECT_EQ(wide.blocks_per_sm, 1U);
 }
 
-// Causal, 300 queries and keys, tiles 128x64: query tile 0 (128 rows) sees keys 0..127: 2 tiles, 128 keys; tile 1 (128 rows) 256 keys; tile 2 (44
-// rows) 300 keys (5 tiles, the last of 44). Pairs: 128 * 128 + 128 * 256 + 44 * 300 = 62,352 per head.
+// Causal, 300 queries and keys, tiles 128x64: query tile 0 (128 rows) sees keys 0..127: 2 tiles, 128 keys; tile 1 (128 rows) 256 keys; tile
+// 2 (44 rows) 300 keys (5 tiles, the last of 44). Pairs: 128 * 128 + 128 * 256 + 44 * 300 = 62,352 per head.
 TEST(AttentionPrefill, CausalVisitsTilesUpToTheDiagonalAndCutsTheEdge) {
   const AttentionProblem p = contiguous(2, 4, 2, 64, 300, 300);
   const Kernel kernel = make_attention_prefill(p, {128, 64, 2});
@@ -157,8 +163,8 @@ TEST(AttentionPrefill, QueriesStandAtTheEndOfTheKeys) {
   EXPECT_THAT(check_kernel(kernel), IsEmpty());
 }
 
-// Causal with window_left 99, 512 keys, tiles 128x64: query tile i sees [128 i - 99, 128 i + 127]. Rounded to tiles of 64: i = 0: [0, 128); i = 1: 29 -> 0,
-// 256: 256 keys; i = 2: 157 -> 128 .. 384: 256; i = 3: 285 -> 256 .. 512: 256.
+// Causal with window_left 99, 512 keys, tiles 128x64: query tile i sees [128 i - 99, 128 i + 127]. Rounded to tiles of 64: i = 0: [0, 128);
+// i = 1: 29 -> 0, 256: 256 keys; i = 2: 157 -> 128 .. 384: 256; i = 3: 285 -> 256 .. 512: 256.
 TEST(AttentionPrefill, WindowSkipsTilesItDoesNotTouch) {
   AttentionProblem p = contiguous(1, 1, 1, 128, 512, 512);
   p.window_left = 99;
@@ -180,8 +186,8 @@ TEST(AttentionPrefill, PagesAskForTheSameBytesAsOneTensor) {
   }
 }
 
-// FlashAttention-2's grid is (query tiles, batch, heads): with 2 query tiles and 1 sequence, blocks 0..3 belong to heads 0, 0, 1, 1, which share a KV
-// head, so they load the same last K tile.
+// FlashAttention-2's grid is (query tiles, batch, heads): with 2 query tiles and 1 sequence, blocks 0..3 belong to heads 0, 0, 1, 1, which
+// share a KV head, so they load the same last K tile.
 TEST(AttentionPrefill, HeadsOfAGroupFollowEachOther) {
   AttentionProblem p = contiguous(1, 4, 2, 128, 256, 256);
   p.causal = false;
@@ -205,8 +211,9 @@ TEST(AttentionPrefill, RefusesHeadsThatDoNotGroup) {
   EXPECT_THROW((void)make_attention_prefill(contiguous(1, 3, 2, 64, 8, 8), {}), std::invalid_argument);
 }
 
-// 4,097 tokens, 8 KV heads, batch 1 on H100. Block of two 64-token tiles: 2 * 32 KiB + 4 * 256 B + 1 KiB = 67,584 B, of which 233,472 B hold 3. 65
-// tiles; dealt out 4 by 4 (256 tokens, the least) they make 17 splits, 136 blocks of 396 slots: efficiency 0.343; 5 by 5 make 13: 0.263 < 0.85 * 0.343.
+// 4,097 tokens, 8 KV heads, batch 1 on H100. Block of two 64-token tiles: 2 * 32 KiB + 4 * 256 B + 1 KiB = 67,584 B, of which 233,472 B
+// hold 3. 65 tiles; dealt out 4 by 4 (256 tokens, the least) they make 17 splits, 136 blocks of 396 slots: efficiency 0.343; 5 by 5 make
+// 13: 0.263 < 0.85 * 0.343.
 TEST(AttentionDecode, FewHeadsAreSplitUntilTheGpuIsFull) {
   const AttentionProblem p = paged(contiguous(1, 32, 8, 128, 1, 4097), 16);
   const DecodeTiling tiling = choose_decode_tiling(shapes::h100(), p);
@@ -214,7 +221,8 @@ TEST(AttentionDecode, FewHeadsAreSplitUntilTheGpuIsFull) {
   EXPECT_EQ(tiling.splits, 17U);
 }
 
-// 256 sequences * 8 heads are 2,048 blocks on 396 slots: 5.17 waves of 6 = 0.862. The best is 1 (or close); 0.862 >= 0.85 of anything: one split.
+// 256 sequences * 8 heads are 2,048 blocks on 396 slots: 5.17 waves of 6 = 0.862. The best is 1 (or close); 0.862 >= 0.85 of anything: one
+// split.
 TEST(AttentionDecode, ManySequencesAreNotSplit) {
   const AttentionProblem p = paged(contiguous(256, 32, 8, 128, 1, 1025), 16);
   EXPECT_EQ(choose_decode_tiling(shapes::h100(), p).splits, 1U);

@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-
 #include "tests/unit/traces/shapes.hpp"
 #include "traces/trace_check.hpp"
 
@@ -24,10 +23,12 @@ AllReduceProblem problem(std::uint32_t ranks, std::uint64_t elements) {
   return p;
 }
 
-double adds(const Kernel& kernel) { return kernel.work[static_cast<std::size_t>(Pipe::cuda)]; }
+double adds(const Kernel& kernel) {
+  return kernel.work[static_cast<std::size_t>(Pipe::cuda)];
+}
 
-// n ranks, S = 2 * elements bytes, chunks of S/n: 2 (n - 1) hops of S/n cross the link; local loads are S and the 2 (n - 1) chunks that arrive, local
-// stores S; n - 1 chunks are added.
+// n ranks, S = 2 * elements bytes, chunks of S/n: 2 (n - 1) hops of S/n cross the link; local loads are S and the 2 (n - 1) chunks that
+// arrive, local stores S; n - 1 chunks are added.
 TEST(RingAllReduce, MovesTwoTimesNMinusOneOverN) {
   for (const std::uint32_t n : {2U, 4U, 8U}) {
     for (const std::uint64_t elements : {std::uint64_t{4096}, std::uint64_t{8} << 20}) {

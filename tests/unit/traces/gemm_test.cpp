@@ -5,9 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <random>
-#include <set>
-#include <stdexcept>
-#include <tuple>
 
 #include "traces/trace_check.hpp"
 
@@ -15,7 +12,6 @@ namespace rooftrace {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 constexpr std::uint64_t kA = 1ULL << 32, kB = 2ULL << 32, kC = 3ULL << 32, kScales = 4ULL << 32, kWorkspace = 5ULL << 32;
@@ -279,6 +275,20 @@ TEST(GemmTrace, ScalesComeOncePerTileWithTheirColumns) {
   EXPECT_THAT(check_kernel(per_row), IsEmpty());
 }
 
+TEST(GemmTrace, APartThatStartsInsideAScaleGroupReadsThatScale) {
+  // 4 scales of 16 columns each, 8 k-tiles of 8 columns in 3 parts: [0, 16), [16, 40), [40, 64). The last two parts both need scale 2,
+  // which covers [32, 48): 1 + 2 + 2 scales per row.
+  GemmProblem p = problem(16, 16, 64, DataType::int8);
+  p.b_scales = matrix(kScales, 16, 4, TensorRole::scales);
+  GemmTiling t = tile(16, 16, 8);
+  with_split(p, t, 3);
+  const Kernel kernel = make_gemm(gpu(), p, t);
+  EXPECT_EQ(measure(kernel).at(TensorRole::scales).loaded, 5 * 16 * 2U);
+  EXPECT_EQ(step_of(kernel, 2, 0).loads.at(2).address, kScales + 2 * 2);
+  EXPECT_EQ(step_of(kernel, 2, 1).loads.at(2).address, kScales + 3 * 2);
+  EXPECT_THAT(check_kernel(kernel), IsEmpty());
+}
+
 TEST(GemmTrace, FillDoesNotAllocateIntoAWarmStep) {
   GemmProblem p = problem(16, 64, 512, DataType::int8);
   p.b_scales = matrix(kScales, 64, 4, TensorRole::scales);
@@ -336,49 +346,6 @@ TEST(GemmTrace, RandomTilingsKeepTheLaws) {
       ASSERT_THAT(check_kernel(make_split_k_reduce(shape, p, t)), IsEmpty());
     }
   }
-}
-
-TEST(GemmTrace, TilingsReadLikeThis) {
-  GemmTiling t;
-  EXPECT_EQ(t.text(), "128x128x64 stages 3");
-  t.raster = Raster::grouped;
-  t.group_m = 8;
-  t.split_k = 4;
-  t.cluster_m = 2;
-  t.persistent = true;
-  EXPECT_EQ(t.text(), "128x128x64 stages 3 grouped:8 split 4 cluster 2x1 persistent");
-}
-
-TEST(GemmTrace, ImpossibleTilingsAreRefusedWithTheReason) {
-  const GemmProblem p = problem(64, 64, 64);
-  DeviceShape shape = gpu(4, 2);
-  shape.shared_memory_per_block = 48 * 1024;
-  shape.shared_memory_per_sm = 96 * 1024;
-  const auto why = [&](auto&& change) -> std::string {
-    GemmTiling t = tile(16, 16, 16);
-    change(t);
-    try {
-      check_gemm_tiling(shape, p, t);
-    } catch (const std::invalid_argument& error) {
-      return error.what();
-    }
-    return "fine";
-  };
-  EXPECT_EQ(why([](GemmTiling&) {}), "fine");
-  EXPECT_THAT(why([](GemmTiling& t) { t.block_k = 0; }), HasSubstr("must be at least 1"));
-  EXPECT_THAT(why([](GemmTiling& t) { t.stages = 0; }), HasSubstr("must be at least 1"));
-  EXPECT_THAT(why([](GemmTiling& t) { t.split_k = 5; }), HasSubstr("k = 64 has only 4 k-tiles"));
-  EXPECT_THAT(why([](GemmTiling& t) { t.cluster_m = 4; }), HasSubstr("at most 2 blocks"));
-  EXPECT_THAT(why([](GemmTiling& t) { t.blocks_per_sm = 17; }), HasSubstr("at most 16 blocks"));
-  // (128 + 128) * 64 * 2 B = 32 KiB a stage, of which a kernel of 3 stages holds at least 2: 64 KiB.
-  EXPECT_THAT(why([](GemmTiling& t) { t = tile(128, 128, 64); }), HasSubstr("needs 65536 bytes of shared memory"));
-  // Two stages hold at least one: 32 KiB, and four blocks of that are 128 KiB.
-  EXPECT_THAT(why([](GemmTiling& t) {
-                t = tile(128, 128, 64);
-                t.stages = 2;
-                t.blocks_per_sm = 4;
-              }),
-              HasSubstr("4 blocks per SM need 131072 bytes"));
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
-// The rule that picks tilings: always valid, and on known shapes what its comment says.
+// The rule that picks tilings: always valid, and on known shapes what its comment says; and the check that refuses impossible ones.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+
 #include "traces/gemm.hpp"
-#include "traces/trace_check.hpp"
 
 namespace rooftrace {
 namespace {
@@ -33,6 +35,8 @@ DeviceShape h100() {
   s.fp8_tensor = true;
   return s;
 }
+
+using ::testing::HasSubstr;
 
 constexpr DataType kBf16 = DataType::bf16;
 
@@ -144,6 +148,51 @@ TEST(GemmTilingRule, SmallerTilesOrPartsFillTheSms) {
 TEST(GemmTilingRule, IsAFunctionOfItsArguments) {
   EXPECT_EQ(choose_gemm_tiling(h100(), 77, 6144, 4096, kBf16, kBf16).text(),
             choose_gemm_tiling(h100(), 77, 6144, 4096, kBf16, kBf16).text());
+}
+
+TEST(GemmTiling, TilingsReadLikeThis) {
+  GemmTiling t;
+  EXPECT_EQ(t.text(), "128x128x64 stages 3");
+  t.raster = Raster::grouped;
+  t.group_m = 8;
+  t.split_k = 4;
+  t.cluster_m = 2;
+  t.persistent = true;
+  EXPECT_EQ(t.text(), "128x128x64 stages 3 grouped:8 split 4 cluster 2x1 persistent");
+}
+
+TEST(GemmTiling, ImpossibleTilingsAreRefusedWithTheReason) {
+  const GemmProblem p = problem(64, 64, 64, kBf16, kBf16, 1);
+  DeviceShape shape;
+  shape.max_cluster = 2;
+  shape.shared_memory_per_block = 48 * 1024;
+  shape.shared_memory_per_sm = 96 * 1024;
+  const auto why = [&](auto&& change) -> std::string {
+    GemmTiling t;
+    t.block_m = t.block_n = t.block_k = 16;
+    change(t);
+    try {
+      check_gemm_tiling(shape, p, t);
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "fine";
+  };
+  EXPECT_EQ(why([](GemmTiling&) {}), "fine");
+  EXPECT_THAT(why([](GemmTiling& t) { t.block_k = 0; }), HasSubstr("must be at least 1"));
+  EXPECT_THAT(why([](GemmTiling& t) { t.stages = 0; }), HasSubstr("must be at least 1"));
+  EXPECT_THAT(why([](GemmTiling& t) { t.split_k = 5; }), HasSubstr("k = 64 has only 4 k-tiles"));
+  EXPECT_THAT(why([](GemmTiling& t) { t.cluster_m = 4; }), HasSubstr("at most 2 blocks"));
+  EXPECT_THAT(why([](GemmTiling& t) { t.blocks_per_sm = 17; }), HasSubstr("at most 16 blocks"));
+  // The default 128x128x64: (128 + 128) * 64 * 2 B = 32 KiB a stage, of which a kernel of 3 stages holds at least 2: 64 KiB.
+  EXPECT_THAT(why([](GemmTiling& t) { t = GemmTiling{}; }), HasSubstr("needs 65536 bytes of shared memory"));
+  // Two stages hold at least one: 32 KiB, and four blocks of that are 128 KiB.
+  EXPECT_THAT(why([](GemmTiling& t) {
+                t = GemmTiling{};
+                t.stages = 2;
+                t.blocks_per_sm = 4;
+              }),
+              HasSubstr("4 blocks per SM need 131072 bytes"));
 }
 
 }  // namespace

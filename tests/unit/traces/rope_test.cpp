@@ -46,8 +46,8 @@ RopeProblem problem(std::uint32_t batch, std::uint64_t q_len, std::uint64_t firs
   return p;
 }
 
-// A decode step of 3 sequences at position 100: 3 tokens of 12 heads * 64 * 2 B are read, 8 heads of Q stored back, K and V of 2 heads stored into the
-// cache. Work: 3 FLOP * (8 + 2) * 64 per token.
+// A decode step of 3 sequences at position 100: 3 tokens of 12 heads * 64 * 2 B are read, 8 heads of Q stored back, K and V of 2 heads
+// stored into the cache. Work: 3 FLOP * (8 + 2) * 64 per token.
 TEST(Rope, DecodeWritesOneTokenPerSequence) {
   const Kernel kernel = make_rope_kv_write(shapes::h100(), problem(3, 1, 100, DataType::bf16, false));
   const TraceTotals totals = measure(kernel);

@@ -44,7 +44,7 @@ TEST(TensorMap, ArenasLieAMultipleOfAFrameApart) {
   for (std::uint32_t layer = 0; layer < 3; ++layer) {
     EXPECT_EQ(trace.page_role[map.address(0, layer) / kPageBytes], TensorRole::weights);
     EXPECT_EQ(trace.page_role[map.address(kPageBytes, layer) / kPageBytes], TensorRole::kv);
-    EXPECT_EQ(trace.page_role[map.address(kFrameBytes, layer) / kPageBytes], TensorRole::kv);       // last page of the second tensor
+    EXPECT_EQ(trace.page_role[map.address(kFrameBytes, layer) / kPageBytes], TensorRole::kv);  // last page of the second tensor
     EXPECT_EQ(trace.page_role[map.address(kFrameBytes, layer) / kPageBytes + 1], TensorRole::activations);  // a hole
   }
 }
