@@ -2,7 +2,8 @@
 //
 // Stream 0 computes; stream 1 brings offloaded bytes from host memory, two staging slots deep; stream 2 takes offloaded KV that a prefill
 // made back to host memory. A layer's copy waits until the layer two before it has finished (it used the slot); the first kernel that reads
-// the slot waits for the copy.
+// the slot waits for the copy. A step starts with nothing staged: layer 0 waits for its own copy. (A server would bring it during the step
+// before; the copies of a step still follow each other on one link, so a step bound by the link takes as long.)
 #pragma once
 
 #include <cstdint>

@@ -40,9 +40,10 @@ std::string noun(ConfigKind kind) {
 }  // namespace
 
 ConfigPaths::ConfigPaths(const std::string& configs_option, const std::string& environment, const std::string& program) {
-  if (!configs_option.empty() && !is_folder(configs_option)) throw UserError("--configs: \"" + configs_option + "\" is not a folder");
+  if (!configs_option.empty() && !is_folder(configs_option))
+    throw UserError("--configs: " + quoted_word(configs_option) + " is not a folder");
   if (!environment.empty() && !is_folder(environment)) {
-    throw UserError("ROOFTRACE_CONFIGS (environment): \"" + environment + "\" is not a folder");
+    throw UserError("ROOFTRACE_CONFIGS (environment): " + quoted_word(environment) + " is not a folder");
   }
   const fs::path installed = program.empty() ? fs::path() : fs::path(program).parent_path().parent_path() / "share/rooftrace/configs";
   for (const fs::path& folder : {fs::path(configs_option), fs::path(environment), installed, fs::path(source_configs())}) {
@@ -95,7 +96,7 @@ ConfigFile ConfigPaths::find(ConfigKind kind, const std::string& word, const std
   std::string list;
   for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
   const std::string all = list.empty() ? "none is installed; --configs DIR says where they are" : "known: " + list;
-  throw UserError(where, "no " + noun(kind) + " \"" + word + "\"" + did_you_mean(word, known) + " (" + all + ")");
+  throw UserError(where, "no " + noun(kind) + " " + quoted_word(word) + did_you_mean(word, known) + " (" + all + ")");
 }
 
 }  // namespace rooftrace

@@ -55,7 +55,12 @@ void print_out(const std::string& text) {
 }
 
 void print_error(const std::string& message) {
-  (void)write_all(STDERR_FILENO, (begins_with_place(message) ? "" : "rooftrace: ") + message + "\n");
+  std::string line = (begins_with_place(message) ? "" : "rooftrace: ") + message;
+  // Paths and foreign messages may hold anything; an error stays one line whatever they hold.
+  for (char& c : line) {
+    if (const auto byte = static_cast<unsigned char>(c); byte < 0x20 || byte == 0x7f) c = '?';
+  }
+  (void)write_all(STDERR_FILENO, line + "\n");
 }
 
 Notes::Notes(bool quiet) {

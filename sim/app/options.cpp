@@ -123,7 +123,7 @@ std::string with_dashes(const std::string& option) {
     hint = "; it belongs to \"rooftrace " + other.name + "\"";
     break;
   }
-  throw UserError("no option \"" + given + "\"" + hint + " (\"rooftrace " + verb.name + " --help\" lists the options)");
+  throw UserError("no option " + quoted_word(given) + hint + " (\"rooftrace " + verb.name + " --help\" lists the options)");
 }
 
 std::vector<po::option> parse_words(const std::vector<std::string>& words, const VerbShape& verb, const po::options_description& options) {
@@ -156,7 +156,7 @@ void take(const po::option& option, Options& out) {
   if (text.empty()) throw UserError("--" + shape.name + ": its value is missing");
   const auto& allowed = shape.allowed;
   if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), text) == allowed.end()) {
-    throw UserError("--" + shape.name + ": \"" + text + "\" is not one of " + joined(allowed, ", ") + did_you_mean(text, allowed));
+    throw UserError("--" + shape.name + ": " + quoted_word(text) + " is not one of " + joined(allowed, ", ") + did_you_mean(text, allowed));
   }
   if (!out.values.emplace(shape.name, text).second) throw UserError("--" + shape.name + ": given twice");
 }
@@ -191,7 +191,7 @@ const VerbShape& verb_shape(const std::string& name) {
     if (verb.name == name) return verb;
     names.push_back(verb.name);
   }
-  throw UserError("no verb \"" + name + "\"" + did_you_mean(name, names) + " (verbs: " + joined(names, ", ") + ")");
+  throw UserError("no verb " + quoted_word(name) + did_you_mean(name, names) + " (verbs: " + joined(names, ", ") + ")");
 }
 
 Options parse_options(const std::vector<std::string>& arguments) {
@@ -207,7 +207,7 @@ Options parse_options(const std::vector<std::string>& arguments) {
   if (!has_verb) {
     for (const std::string& word : words) {
       if (word != "--help" && word != "-h" && word != "--version") {
-        throw UserError("\"" + word + "\" stands before the verb; write for example \"rooftrace simulate " + word + " ...\"");
+        throw UserError(quoted_word(word) + " stands before the verb; write the verb first, as in \"rooftrace simulate --batch 2\"");
       }
     }
   }
@@ -221,7 +221,7 @@ Options parse_options(const std::vector<std::string>& arguments) {
     }
   }
   if (options.arguments.size() > verb.max_arguments) {
-    throw UserError("\"" + options.arguments[verb.max_arguments] + "\" is one argument too many for \"rooftrace " + verb.name + " " +
+    throw UserError(quoted_word(options.arguments[verb.max_arguments]) + " is one argument too many for \"rooftrace " + verb.name + " " +
                     verb.arguments + "\"");
   }
   return options;
@@ -243,7 +243,8 @@ std::uint64_t integer_option(const std::string& name, const std::string& text, s
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
   if (!digits || error != std::errc{} || stop != end || value < low || value > high) {
-    throw UserError("--" + name + ": \"" + text + "\" is not a whole number from " + std::to_string(low) + " to " + std::to_string(high));
+    throw UserError("--" + name + ": " + quoted_word(text) + " is not a whole number from " + std::to_string(low) + " to " +
+                    std::to_string(high));
   }
   return value;
 }
@@ -254,17 +255,18 @@ std::map<std::string, double> offload_option(const std::string& text) {
   std::stringstream parts(text);
   for (std::string part; std::getline(parts, part, ',');) {
     const std::size_t equals = part.find('=');
-    if (equals == std::string::npos) throw UserError("--offload: \"" + part + "\" has no \"=\"; write for example weights=0.5,kv=0");
+    if (equals == std::string::npos)
+      throw UserError("--offload: " + quoted_word(part) + " has no \"=\"; write for example weights=0.5,kv=0");
     const std::string key = part.substr(0, equals);
     const std::string number = part.substr(equals + 1);
     if (std::find(known.begin(), known.end(), key) == known.end()) {
-      throw UserError("--offload: \"" + key + "\" is not one of weights, kv" + did_you_mean(key, known));
+      throw UserError("--offload: " + quoted_word(key) + " is not one of weights, kv" + did_you_mean(key, known));
     }
     double share = -1;
     const char* const end = number.data() + number.size();
     const auto [stop, error] = std::from_chars(number.data(), end, share);
     if (error != std::errc{} || stop != end || !(share >= 0 && share <= 1)) {
-      throw UserError("--offload: " + key + ": \"" + number + "\" is not a share from 0 to 1");
+      throw UserError("--offload: " + key + ": " + quoted_word(number) + " is not a share from 0 to 1");
     }
     if (!shares.emplace(key, share).second) throw UserError("--offload: " + key + " is given twice");
   }

@@ -48,6 +48,33 @@ class PackedCache {
       if ((front & bits) != bits) Ops::put(set, 0, front | bits);
       return {packed_valid(front), 0, 0};
     }
+    const bool promotes = lru_ && (hint == CacheHint::normal || hint == CacheHint::evict_last);
+    return promotes ? touch_promoting(set, key, bits) : touch_otherwise(set, key, bits, hint);
+  }
+
+  /// Lines of a set, first to be kept first.
+  [[nodiscard]] std::vector<ResidentLine> lines(std::uint32_t set) const {
+    std::vector<ResidentLine> out;
+    for (std::uint32_t i = 0; i <= last_; ++i) {
+      const std::uint32_t word = sets_[set].word[i];
+      if (word != 0) out.push_back({packed_tag(word), packed_valid(word), packed_dirty(word)});
+    }
+    return out;
+  }
+
+ private:
+  /// The common case without a branch on hit or miss, which no host can predict: on a hit the line itself leaves its place, on a miss the
+  /// last one does.
+  Touch touch_promoting(PackedSet& set, std::uint32_t key, std::uint32_t bits) {
+    const std::uint32_t found = Ops::find(set, key);
+    const std::uint32_t place = found < last_ ? found : last_;
+    const std::uint32_t leaving = Ops::at(set, place);
+    const bool hit = found < kPackedWays;
+    Ops::to_front(set, place, key | bits | (hit ? leaving & 0xFFU : 0));
+    return {hit ? packed_valid(leaving) : 0, hit ? 0 : packed_dirty(leaving), packed_tag(leaving)};
+  }
+
+  Touch touch_otherwise(PackedSet& set, std::uint32_t key, std::uint32_t bits, CacheHint hint) {
     const std::uint32_t found = Ops::find(set, key);
     if (found < kPackedWays) {
       const std::uint32_t word = Ops::at(set, found);
@@ -68,21 +95,9 @@ class PackedCache {
     } else {
       Ops::to_front(set, last_, key | bits);
     }
-    if (packed_dirty(victim) == 0) return {};
     return {0, packed_dirty(victim), packed_tag(victim)};
   }
 
-  /// Lines of a set, first to be kept first.
-  [[nodiscard]] std::vector<ResidentLine> lines(std::uint32_t set) const {
-    std::vector<ResidentLine> out;
-    for (std::uint32_t i = 0; i <= last_; ++i) {
-      const std::uint32_t word = sets_[set].word[i];
-      if (word != 0) out.push_back({packed_tag(word), packed_valid(word), packed_dirty(word)});
-    }
-    return out;
-  }
-
- private:
   std::vector<PackedSet> sets_;
   std::uint32_t last_;
   bool lru_;

@@ -36,21 +36,18 @@ class L2Walk final : public L2 {
   Time access(std::span<const Access> accesses, const Requester& who, std::uint32_t partition, Time now) override {
     Tally tally;
     tally.now = now;
-    tally.write_back_bytes = nullptr;
     const Access& like = accesses.front();
     const bool writes = like.op != AccessOp::load;
     const bool fetches = like.op != AccessOp::store;
-    partition_first_set_ = spec_.partitions > 1 ? index_.sets() * partition / spec_.partitions : 0;
-    partition_end_set_ = spec_.partitions > 1 ? index_.sets() * (partition + 1) / spec_.partitions : index_.sets();
-    std::uint64_t bytes = 0;
+    partition_first_set_ = static_cast<std::uint32_t>(index_.sets() * partition / spec_.partitions);
+    partition_end_set_ = static_cast<std::uint32_t>(index_.sets() * (partition + 1) / spec_.partitions);
     for (const Access& access : accesses) {
-      bytes += access.bytes();
       std::uint64_t row = access.address;
       for (std::uint32_t r = 0; r < access.rows; ++r, row += access.pitch)
         enqueue(row, access.row_bytes, like.hint, writes, fetches, *who.q, tally);
     }
     flush(like.hint, writes, fetches, *who.q, tally);
-    return settle(like, who, bytes, tally);
+    return settle(like, who, tally);
   }
 
   [[nodiscard]] std::uint64_t fingerprint(const LayerFrame& frame) const override;
@@ -74,9 +71,8 @@ class L2Walk final : public L2 {
   struct Tally {
     Time now = 0;
     Time ready = 0;  ///< When HBM is through with this call's sectors; 0: HBM was not asked.
-    std::uint64_t asked = 0, hit = 0, compulsory = 0, refetched = 0, lines_far = 0;
+    std::uint64_t asked = 0, missed = 0, compulsory = 0, refetched = 0, lines_far = 0;
     bool fetched = false;
-    ByteCounts* write_back_bytes = nullptr;
   };
 
   void enqueue(std::uint64_t address, std::uint32_t bytes, CacheHint hint, bool writes, bool fetches, ByteCounts& q, Tally& tally) {
@@ -98,31 +94,50 @@ class L2Walk final : public L2 {
   }
 
   void flush(CacheHint hint, bool writes, bool fetches, ByteCounts& q, Tally& tally) {
-    for (std::uint32_t i = 0; i < pending_; ++i) look_up(batch_[i], hint, writes, fetches, q, tally);
+    // First all lookups, then all misses: which line hits is hard to predict, so the misses are gathered without a branch.
+    std::array<Pending, kBatch> missed;
+    std::uint32_t misses = 0;
+    std::uint64_t asked = 0;
+    std::uint64_t far = 0;
+    const std::uint32_t near_begin = partition_first_set_;
+    const std::uint32_t near_sets = partition_end_set_ - partition_first_set_;
+    for (std::uint32_t i = 0; i < pending_; ++i) {
+      const Pending& p = batch_[i];
+      const Touch touch = cache_.touch(p.set, p.tag, p.sectors, writes, hint);
+      asked += static_cast<std::uint32_t>(std::popcount(p.sectors));
+      far += p.set - near_begin >= near_sets ? 1 : 0;  // unsigned: below the partition wraps round
+      if (touch.victim_dirty != 0) write_back(index_.line(p.set, touch.victim_tag), touch.victim_dirty, q, tally);
+      const std::uint32_t missing = p.sectors & ~touch.valid;
+      missed[misses] = {p.line, p.tag, p.set, missing};
+      misses += missing != 0 ? 1 : 0;
+    }
+    tally.asked += asked;
+    tally.lines_far += far;
     pending_ = 0;
+    if (misses != 0) serve_misses(std::span(missed.data(), misses), hint, fetches, q, tally);
   }
 
-  void look_up(const Pending& p, CacheHint hint, bool writes, bool fetches, ByteCounts& q, Tally& tally) {
-    const Touch touch = cache_.touch(p.set, p.tag, p.sectors, writes, hint);
-    const auto asked = static_cast<std::uint32_t>(std::popcount(p.sectors));
-    tally.asked += asked;
-    tally.lines_far += p.set < partition_first_set_ || p.set >= partition_end_set_ ? 1 : 0;
-    if (touch.victim_dirty != 0) write_back(index_.line(p.set, touch.victim_tag), touch.victim_dirty, q, tally);
-    const std::uint32_t missing = p.sectors & ~touch.valid;
-    const auto missed = static_cast<std::uint32_t>(std::popcount(missing));
-    tally.hit += asked - missed;
-    if (missing == 0) return;
-    const auto fresh = static_cast<std::uint32_t>(std::popcount(first_touch_.mark(p.line, missing)));
-    if (fetches) {
-      tally.compulsory += fresh;
-      tally.refetched += missed - fresh;
-      const Time through = hbm_.read(tally.now, p.line << line_shift_, missed);
-      if (through > tally.ready) tally.ready = through;
-      tally.fetched = true;
-    } else if (hint == CacheHint::no_allocate) {
-      // A store that leaves no line behind goes straight through.
-      write_back(p.line, missing, q, tally);
+  void serve_misses(std::span<const Pending> misses, CacheHint hint, bool fetches, ByteCounts& q, Tally& tally) {
+    std::uint64_t all = 0;
+    std::uint64_t fresh = 0;
+    Time ready = tally.ready;
+    for (const Pending& p : misses) {
+      const auto sectors = static_cast<std::uint32_t>(std::popcount(p.sectors));
+      all += sectors;
+      fresh += static_cast<std::uint32_t>(std::popcount(first_touch_.mark(p.line, p.sectors)));
+      if (fetches) {
+        const Time through = hbm_.read(tally.now, p.line << line_shift_, sectors);
+        ready = through > ready ? through : ready;
+      } else if (hint == CacheHint::no_allocate) {
+        write_back(p.line, p.sectors, q, tally);  // A store that leaves no line behind goes straight through.
+      }
     }
+    tally.missed += all;
+    if (!fetches) return;
+    tally.ready = ready;
+    tally.fetched = true;
+    tally.compulsory += fresh;
+    tally.refetched += all - fresh;
   }
 
   void write_back(std::uint64_t line, std::uint32_t dirty, ByteCounts& q, Tally& tally) {
@@ -135,19 +150,18 @@ class L2Walk final : public L2 {
     q.at(LevelId::hbm, role, Direction::write, Cause::write_back) += std::uint64_t{sectors} * spec_.sector;
   }
 
-  Time settle(const Access& like, const Requester& who, std::uint64_t bytes, const Tally& tally) {
+  Time settle(const Access& like, const Requester& who, const Tally& tally) {
     const std::uint64_t moved = tally.asked * spec_.sector;
     if (like.op != AccessOp::store) {
       who.q->at(LevelId::l2, like.role, Direction::read, Cause::requested) += moved;
       who.q->at(LevelId::hbm, like.role, Direction::read, Cause::compulsory) += tally.compulsory * spec_.sector;
       who.q->at(LevelId::hbm, like.role, Direction::read, Cause::refetch) += tally.refetched * spec_.sector;
       who.cache->sectors_read += tally.asked;
-      who.cache->sectors_hit += tally.hit;
+      who.cache->sectors_hit += tally.asked - tally.missed;
     }
     if (like.op != AccessOp::load) who.q->at(LevelId::l2, like.role, Direction::write, Cause::requested) += moved;
     const std::uint64_t far_bytes = tally.lines_far * spec_.line;
     who.cache->fabric_bytes += far_bytes < moved ? far_bytes : moved;
-    (void)bytes;
     const std::uint64_t passes = like.op == AccessOp::reduce ? 2 : 1;  // an atomic reads and writes at L2
     const Time latency = from_seconds(tally.lines_far != 0 ? spec_.latency_far : spec_.latency_near);
     Time ready = pipe_.send(tally.now, static_cast<double>(moved * passes)) + latency;
@@ -171,8 +185,8 @@ class L2Walk final : public L2 {
   FirstTouch first_touch_;
   Hbm hbm_;
   RatedChannel pipe_;
-  std::uint64_t partition_first_set_ = 0;
-  std::uint64_t partition_end_set_ = 0;
+  std::uint32_t partition_first_set_ = 0;
+  std::uint32_t partition_end_set_ = 0;
   std::array<Pending, kBatch> batch_{};
   std::uint32_t pending_ = 0;
 };

@@ -140,6 +140,12 @@ class Readers(ResultCase):
         self.assertEqual(whole.stderr, "")
         self.assertIn('"l2", "hbm", "nvlink", "pcie"', whole.stdout)
 
+    def test_every_name_is_documented(self):
+        page = (SOURCE / "analysis" / "README.md").read_text(encoding="utf-8")
+        with h5py.File(self.path, "r") as file:
+            names = [*file.attrs, *(name for group in self.groups for name in file[group])]
+        self.assertEqual([name for name in names if f"`{name}`" not in page and f"`{name}(" not in page], [])
+
     def test_a_flipped_bit_is_noticed(self):
         damaged = bytearray(self.path.read_bytes())
         with h5py.File(self.path, "r") as file:

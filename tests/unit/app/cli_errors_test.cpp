@@ -169,6 +169,17 @@ TEST_F(Mistakes, AnotherArchitectureIsNamedWithTheKnownOnes) {
   EXPECT_THAT(line_of({"describe", "model", "broken/config.json"}), StartsWith("broken/config.json:2:1: not JSON: "));
 }
 
+TEST_F(Mistakes, OneLineWhateverTheWordHolds) {
+  EXPECT_EQ(line_with({"--stage", "de\ncode"}),
+            "rooftrace: --stage: \"de\\x0acode\" is not one of decode, prefill, both; did you mean \"decode\"?");
+  EXPECT_THAT(line_of({"simulate", "a\nb.yaml"}), StartsWith("rooftrace: a?b.yaml: "));
+  EXPECT_LT(line_of({"describe", "hardware", std::string(100'000, 'x')}).size(), 1000U);
+  for (const char* word : {"", "\xff\xfe", "\x1b[2J", "-", "--", "---", "=", "--=", "--set", "--batch=", "a.b.c", "/", "//", "%s%n"}) {
+    (void)line_of({"list", word});
+    (void)line_of({word});
+  }
+}
+
 TEST_F(Mistakes, SetOnTheWrongThing) {
   EXPECT_EQ(line_of({"describe", "hardware", "h100-sxm", "--set", "l2.capacity=9 MiB"}),
             "rooftrace: --set: \"l2.capacity=9 MiB\" does not begin with \"hardware.\"");
@@ -184,9 +195,12 @@ TEST_F(Mistakes, ReportThatCannotBePrinted) {
   EXPECT_EQ(closed.err, "rooftrace: standard output: Bad file descriptor\n");
 }
 
-// Not mistakes: what looks odd and works.
+/// Not mistakes: what looks odd and works.
+class Program : public ProgramTest {};
+/// What runs on several threads.
+class ProgramParallel : public ProgramTest {};
 
-TEST_F(Mistakes, OddButRight) {
+TEST_F(Program, OddButRight) {
   const std::vector<std::vector<std::string>> cases = {
       {"simulate", "--hardware", "l40s", "--model", "llama-3.1-8b", "--tp", "2", "--fidelity", "bound"},          // Over PCIe.
       {"simulate", "--hardware", "h100-sxm", "--model", "mistral-7b", "--context", "10", "--fidelity", "bound"},  // Window > context.
@@ -202,7 +216,7 @@ TEST_F(Mistakes, OddButRight) {
   EXPECT_THAT(files(), IsEmpty()) << "no file without -o";
 }
 
-TEST_F(Mistakes, QuietWritesTheFileAndNothingElse) {
+TEST_F(Program, QuietWritesTheFileAndNothingElse) {
   const std::vector<std::string> job = {"simulate", "main", "--fidelity", "bound", "-o", "result.h5"};
   const Said loud = run(job);
   EXPECT_EQ(loud.code, 0);
@@ -216,7 +230,7 @@ TEST_F(Mistakes, QuietWritesTheFileAndNothingElse) {
   EXPECT_THAT(files(), ElementsAre("result.h5"));
 }
 
-TEST_F(Mistakes, AReaderThatGoesAwayCostsNothing) {
+TEST_F(Program, AReaderThatGoesAwayCostsNothing) {
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
   ::close(ends[0]);  // Nobody will read.
@@ -228,7 +242,7 @@ TEST_F(Mistakes, AReaderThatGoesAwayCostsNothing) {
   EXPECT_THAT(files(), ElementsAre("result.h5"));
 }
 
-TEST_F(Mistakes, HelpAndVersionAreResults) {
+TEST_F(Program, HelpAndVersionAreResults) {
   for (const std::vector<std::string>& words :
        std::vector<std::vector<std::string>>{{"--help"}, {"help"}, {"help", "simulate"}, {"simulate", "--help"}, {"list", "-h"}}) {
     const Said said = run(words);
@@ -241,9 +255,9 @@ TEST_F(Mistakes, HelpAndVersionAreResults) {
   EXPECT_EQ(run({}).code, 2);
 }
 
-TEST_F(Mistakes, ThreadsChangeNoNumber) {
+TEST_F(ProgramParallel, ThreadsChangeNoNumber) {
   const auto report = [&](const char* threads) {
-    return run({"simulate", "main", "--fidelity", "bound", "--format", "json", "--threads", threads}).out;
+    return run({"simulate", "main", "--set", "model.layers=2", "--prompt", "128", "--format", "json", "--threads", threads}).out;
   };
   std::string one = report("1"), two = report("2");
   EXPECT_THAT(one, Not(IsEmpty()));

@@ -223,6 +223,10 @@ TEST_F(ReportHdf5, SumsAndRates) {
   EXPECT_EQ(file.values<std::uint8_t>("/decode/ceiling_binding").at(0), 0);
   EXPECT_DOUBLE_EQ(file.values<double>("/decode/ceiling_tokens_per_s").at(0), 2000);
   EXPECT_DOUBLE_EQ(file.values<double>("/decode/ceiling_reached").at(0), 0.5);
+  // The norms need as good as nothing; path and total demand are those of the GEMM, and the path counts first.
+  EXPECT_NEAR(file.values<double>("/decode/longest_path").at(0), 2e-3, 1e-7);
+  EXPECT_NEAR(file.values<double>("/decode/bound").at(0), 2e-3, 1e-7);
+  EXPECT_THAT(file.text("/decode/bound_from", "flag_meanings"), testing::EndsWith("pcie longest_path"));
   EXPECT_THAT(file.values<double>("/machine/beta"), ElementsAre(8e12, 2e12, 0, 0));
   EXPECT_DOUBLE_EQ(file.values<double>("/machine/pi_tensor").at(4), 1e15);
 }
@@ -271,7 +275,7 @@ TEST_F(ReportHdf5, EveryArrayHasDimensionsAndEveryNumberAChecksum) {
       }
     }
   }
-  EXPECT_GT(arrays, 60);
+  EXPECT_GT(arrays, 60);  // So that the loop above cannot pass on an empty file.
 }
 
 TEST_F(ReportHdf5, SameResultSameBytes) {
@@ -317,6 +321,17 @@ TEST_F(ReportHdf5, StagesOfOneKindAndStagesWithoutKernels) {
   EXPECT_THAT(file.members("/"), ElementsAre("machine", "decode", "decode_2"));
   EXPECT_THAT(file.shape("/decode_2/q"), ElementsAre(0, 4, 5, 2, 4));
   EXPECT_TRUE(file.values<double>("/decode_2/end").empty());
+}
+
+TEST_F(ReportHdf5, AResultThatCannotBeMadeLeavesTheOldFileAlone) {
+  write_result_h5(sample(), path_);
+  const auto size = std::filesystem::file_size(path_);
+  RunResult broken = sample();  // Bytes over a link that the machine does not have: the roofline throws while the second stage is written.
+  broken.stages[1].kernels[0].q.at(LevelId::pcie, TensorRole::weights, Direction::read, Cause::requested) = 1;
+  EXPECT_THROW(write_result_h5(broken, path_), std::logic_error);
+  EXPECT_EQ(std::filesystem::file_size(path_), size);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1);
+  EXPECT_EQ(h5::Reader(path_).text("/", "schema"), "rooftrace-result/1");
 }
 
 TEST_F(ReportHdf5, AFileThatIsNoResultIsRefusedInOneLine) {

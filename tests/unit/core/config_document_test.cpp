@@ -167,7 +167,8 @@ TEST(ConfigCanonical, ParsesBackToTheSame) {
       "\"---\"\n"
       "star: \"*a\"\namp: \"&a\"\nbang: \"!a\"\npercent: \"%a\"\nat: \"@a\"\ntick: \"`a\"\nquestion: \"? a\"\nbracket: \"[a]\"\nbrace: "
       "\"{a}\"\n"
-      "merge: \"<<\"\n\"odd key: #1\": 1\n\"null\": x\n\"-\": y\n? long\n: z\nempty_map: {}\nempty_list: []\nnothing:\n"
+      "merge: \"<<\"\n\"odd key: #1\": 1\n\"null\": x\n\"-\": y\n\"...\": w\n\"end \": v\n? long\n: z\nempty_map: {}\nempty_list: "
+      "[]\nnothing:\n"
       "lists: [[1, 2], [], [{a: [b]}]]\nmixed:\n  - 1\n  - {k: v}\nmaps:\n  - k: 1\n    l:\n      m: [1, 2]\n    n:\n      - o: 1\n      - "
       "o: 2\n"
       "  - k: 2\ndeep:\n  a:\n    b:\n      c: d\n";
@@ -183,7 +184,7 @@ TEST(ConfigCanonical, ParsesBackToTheSame) {
     EXPECT_EQ(b[key].string(), node.string()) << key;
     ++scalars;
   }
-  EXPECT_EQ(scalars, 33);
+  EXPECT_EQ(scalars, 35);
   EXPECT_EQ(b["number"].number(), -1.5e-3);
   EXPECT_EQ(message_of([&] { (void)b["quoted_number"].number(); }).find("because of its quotes") == std::string::npos, false);
   EXPECT_EQ(message_of([&] { (void)b["nothing"].string(); }).find("not nothing") == std::string::npos, false);
@@ -192,6 +193,25 @@ TEST(ConfigCanonical, ParsesBackToTheSame) {
   EXPECT_TRUE(b["empty_map"].entries().empty());
   EXPECT_TRUE(b["empty_list"].items().empty());
   EXPECT_EQ(b["deep"]["a"]["b"]["c"].string(), "d");
+}
+
+TEST(ConfigOverlay, LaysAMappingOfAnotherDocumentOnTop) {
+  ConfigDocument base = machine();
+  const ConfigDocument scenario =
+      ConfigDocument::parse("batch: 1\nhardware:\n  extends: x\n  l2: {capacity: 60 MiB, odd: 1}\n  axes: [3]\n", "s.yaml");
+  (void)scenario.root()["batch"].integer(1, 9);
+  base.overlay(scenario.root()["hardware"], {"extends"});
+  EXPECT_EQ(base.canonical(), "name: x\nl2:\n  capacity: 60 MiB\n  ways: 16\n  odd: 1\nhbm:\n  stacks: 5\naxes: [3]\nnone: null\n");
+  // Values keep the place where they were written, and get the path where they are now.
+  EXPECT_EQ(base.root()["l2"]["capacity"].where().text(), "s.yaml:4:18");
+  EXPECT_EQ(base.root()["l2"]["capacity"].path(), "l2.capacity");
+  EXPECT_EQ(base.root()["l2"]["ways"].where().text(), "x.yaml:4:9");
+  // The scenario has handed over the question of unknown keys; the machine has not answered it.
+  EXPECT_EQ(message_of([&] { scenario.check_all_read(); }), "no error");
+  EXPECT_NE(message_of([&] { base.check_all_read(); }), "no error");
+  // A copy: the scenario is as it was.
+  EXPECT_EQ(scenario.root()["hardware"]["extends"].string(), "x");
+  EXPECT_EQ(message_of([&] { base.overlay(scenario.root()["batch"]); }), "s.yaml:1:8: batch: a mapping is needed");
 }
 
 TEST(ConfigDocument, Moves) {

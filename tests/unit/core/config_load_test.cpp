@@ -37,6 +37,8 @@ TEST(ConfigExtends, FollowsChainsAndPaths) {
   EXPECT_EQ(ConfigDocument::load(absolute).canonical(), "from: a\na: 1\n");
   const std::string up = folder.write("lib/deep/e.yaml", "extends: ../a.yaml\n");
   EXPECT_EQ(ConfigDocument::load(up).canonical(), "from: a\na: 1\n");
+  const std::string beside = folder.write("lib/g.yaml", "extends: a.yaml\n");
+  EXPECT_EQ(ConfigDocument::load(beside).canonical(), "from: a\na: 1\n");
   // A name with a dot is a name: "v1.5" is v1.5.yaml.
   folder.write("v1.5.yaml", "v: 15\n");
   EXPECT_EQ(ConfigDocument::load(folder.write("f.yaml", "extends: v1.5\n")).canonical(), "v: 15\n");

@@ -131,6 +131,12 @@ TEST(ConfigParse, UnderstandsTheRestOfYaml) {
   EXPECT_TRUE(root.find("nothing").has_value());
 }
 
+TEST(ConfigParse, RepeatsAnAliasAsItWasWritten) {
+  const ConfigDocument document = ConfigDocument::parse("a: &x [\"12\", 12]\nb: *x\n", "x.yaml");
+  EXPECT_EQ(document.canonical(), "a: [\"12\", 12]\nb: [\"12\", 12]\n");  // A string stays a string.
+  EXPECT_EQ(document.root()["b"].items()[0].where().text(), "x.yaml:1:8");
+}
+
 TEST(ConfigParse, ReadsJson) {
   const ConfigDocument document = ConfigDocument::parse("{\n  \"name\": \"x\",\n  \"list\": [1, 2.5],\n  \"yes\": true\n}\n", "x.json");
   EXPECT_EQ(document.root()["name"].string(), "x");

@@ -45,6 +45,11 @@ TEST(Closest, FindsTheTypingMistake) {
   EXPECT_EQ(closest("TP", keys), "tp");
 }
 
+TEST(Closest, CountsASwapOfNeighboursAsOneStep) {
+  // Two swaps: distance 2 = 7 / 3 rounded down. As substitutions they would be four, too far.
+  EXPECT_EQ(closest("wieghst", {"weights"}), "weights");
+}
+
 TEST(Closest, DoesNotSuggestWhatSharesNothing) {
   EXPECT_EQ(closest("kv", {"tp"}), "");  // Distance 2 would be allowed, but not a letter is left.
   EXPECT_EQ(closest("", {"tp"}), "");

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "tests/unit/traces/shapes.hpp"
@@ -87,7 +88,9 @@ TEST(Offload, PagesBeforeTheWindowStayWhereTheyAre) {
 }
 
 TEST(Offload, CopiesAndConsumersWaitForEachOther) {
-  const Trace trace = make_workload(models::small(), shapes::h100(), options(Stage::decode, 0.7, 0.5));
+  WorkloadOptions o = options(Stage::decode, 0.7, 0.5);
+  o.context = 1000;
+  const Trace trace = make_workload(models::small(), shapes::h100(), o);
   ASSERT_EQ(models::small().layers, 3U);
   std::array<std::array<int, 2>, 3> copy{};  // [layer][weights, kv]
   std::array<std::array<int, 2>, 3> first{};
