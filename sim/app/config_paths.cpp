@@ -1,3 +1,4 @@
+// The list of config folders and the search in them. Nothing is read here but names of files.
 #include "sim/app/config_paths.hpp"
 
 #include <algorithm>

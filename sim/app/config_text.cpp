@@ -1,3 +1,4 @@
+// Quoting on the safe side: what is not plainly a word, a number or a path goes into double quotes.
 #include "sim/app/config_text.hpp"
 
 #include <fmt/format.h>

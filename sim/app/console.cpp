@@ -1,3 +1,4 @@
+// Plain write(2) for results and errors, so that every failure is seen; spdlog for remarks.
 #include "sim/app/console.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// Weights are counted by memory_need, the same as a run counts them; nothing here has a formula of its own but the KV of one token.
 #include "sim/app/describe_model.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// A machine from its file, with changes laid on top before it is read, so that a change is checked like the file itself.
 #include "sim/app/hardware_choice.hpp"
 
 #include "sim/machine/machine_load.hpp"

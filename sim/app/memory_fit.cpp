@@ -1,3 +1,4 @@
+// The fit, and the search for what would fit: every candidate goes through the same check as the job itself.
 #include "sim/app/memory_fit.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// The fields of a model that can be changed, in one table, with their limits.
 #include "sim/app/model_choice.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Checks of "KIND NAME" shared by describe and selfcheck.
 #include "sim/app/named_argument.hpp"
 
 #include <fmt/format.h>

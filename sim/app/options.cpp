@@ -1,3 +1,4 @@
+// The table of options and verbs, and Boost.Program_options behind it: Boost splits the words, the messages are ours.
 #include "sim/app/options.hpp"
 
 #include <algorithm>

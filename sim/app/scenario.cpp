@@ -1,3 +1,4 @@
+// A scenario document, the options laid on it, and the checks that make it runnable.
 #include "sim/app/scenario.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Reading and writing the keys that shape the work. Ranges only keep numbers sane; what a model or a machine allows is checked by them.
 #include "sim/app/scenario_keys.hpp"
 
 #include <fmt/format.h>

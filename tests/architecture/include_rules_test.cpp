@@ -39,7 +39,8 @@ TEST(CheckTree, AcceptsWhatIsAllowed) {
                           {"sim/app/sweep.cpp", "#include <tbb/parallel_for.h>\n"},
                           {"sim/app/run.cpp",
                            "#include \"analysis/roofline.hpp\"\n#include \"sim/machine/machine.hpp\"\n#include \"traces/gemm.hpp\"\n"},
-                          {"tests/unit/core/units_test.cpp", "#include <gtest/gtest.h>\n#include \"sim/machine/machine.hpp\"\n"}}),
+                          {"tests/unit/core/units_test.cpp",
+                           "#include <gtest/gtest.h>\n#include <nlohmann/json.hpp>\n#include \"sim/machine/machine.hpp\"\n"}}),
               IsEmpty());
 }
 
