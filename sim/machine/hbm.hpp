@@ -22,8 +22,10 @@ class Hbm {
         read_cost_(Channel::cost(sector_bytes, spec.bandwidth / spec.channels * spec.read_efficiency)),
         write_cost_(Channel::cost(sector_bytes, spec.bandwidth / spec.channels * spec.write_efficiency)) {}
 
-  Time read(Time now, std::uint64_t address, std::uint32_t sectors) {
-    return channels_[map_.channel(address)].send(now, sectors * read_cost_);
+  /// The interleave chunk of an address: what stays on one channel.
+  [[nodiscard]] std::uint64_t chunk(std::uint64_t address) const { return map_.chunk(address); }
+  Time read_chunk(Time now, std::uint64_t chunk, std::uint32_t sectors) {
+    return channels_[map_.channel_of_chunk(chunk)].send(now, sectors * read_cost_);
   }
   Time write(Time now, std::uint64_t address, std::uint32_t sectors) {
     return channels_[map_.channel(address)].send(now, sectors * write_cost_);

@@ -34,20 +34,24 @@ class L2Walk final : public L2 {
         pipe_(spec_.bandwidth) {}
 
   Time access(std::span<const Access> accesses, const Requester& who, std::uint32_t partition, Time now) override {
-    Tally tally;
-    tally.now = now;
     const Access& like = accesses.front();
-    const bool writes = like.op != AccessOp::load;
-    const bool fetches = like.op != AccessOp::store;
-    partition_first_set_ = static_cast<std::uint32_t>(index_.sets() * partition / spec_.partitions);
-    partition_end_set_ = static_cast<std::uint32_t>(index_.sets() * (partition + 1) / spec_.partitions);
+    Call call;
+    call.hint = like.hint;
+    call.writes = like.op != AccessOp::load;
+    call.fetches = like.op != AccessOp::store;
+    call.near_begin = static_cast<std::uint32_t>(index_.sets() * partition / spec_.partitions);
+    call.near_sets = static_cast<std::uint32_t>(index_.sets() * (partition + 1) / spec_.partitions) - call.near_begin;
+    call.now = now;
+    call.q = who.q;
+    const IndexMap index = index_;  // a local copy stays in registers: no store of the lookups can change it
     for (const Access& access : accesses) {
       std::uint64_t row = access.address;
-      for (std::uint32_t r = 0; r < access.rows; ++r, row += access.pitch)
-        enqueue(row, access.row_bytes, like.hint, writes, fetches, *who.q, tally);
+      for (std::uint32_t r = 0; r < access.rows; ++r, row += access.pitch) enqueue(index, row, access.row_bytes, call);
     }
-    flush(like.hint, writes, fetches, *who.q, tally);
-    return settle(like, who, tally);
+    look_up(batches_[current_ ^ 1U], waiting_, call);
+    look_up(batches_[current_], pending_, call);
+    waiting_ = pending_ = 0;
+    return settle(like, who, call);
   }
 
   [[nodiscard]] std::uint64_t fingerprint(const LayerFrame& frame) const override;
@@ -60,22 +64,30 @@ class L2Walk final : public L2 {
   }
 
  private:
-  // Lines wait in a small batch between being located and being looked up, so that the host fetches their sets meanwhile.
-  static constexpr std::uint32_t kBatch = 32;
+  // Lines wait in two small batches between being located and being looked up: while one fills, the host fetches the sets of the other.
+  static constexpr std::uint32_t kBatch = 16;
   struct Pending {
     std::uint64_t line;
     std::uint64_t tag;
     std::uint32_t set;
     std::uint32_t sectors;
   };
-  struct Tally {
+  using Batch = std::array<Pending, kBatch>;
+
+  /// One call of access(): what is the same for all its lines, and what adds up.
+  struct Call {
+    CacheHint hint = CacheHint::normal;
+    bool writes = false;
+    bool fetches = false;
+    bool fetched = false;
+    std::uint32_t near_begin = 0, near_sets = 0;  ///< Sets of the requester's partition.
     Time now = 0;
     Time ready = 0;  ///< When HBM is through with this call's sectors; 0: HBM was not asked.
     std::uint64_t asked = 0, missed = 0, compulsory = 0, refetched = 0, lines_far = 0;
-    bool fetched = false;
+    ByteCounts* q = nullptr;
   };
 
-  void enqueue(std::uint64_t address, std::uint32_t bytes, CacheHint hint, bool writes, bool fetches, ByteCounts& q, Tally& tally) {
+  void enqueue(const IndexMap& index, std::uint64_t address, std::uint32_t bytes, Call& call) {
     const std::uint64_t end = address + bytes;
     std::uint64_t line = address >> line_shift_;
     const std::uint64_t last = (end - 1) >> line_shift_;
@@ -85,89 +97,104 @@ class L2Walk final : public L2 {
       const std::uint64_t start = line << line_shift_;
       if (address > start) sectors &= full << ((address - start) >> sector_shift_);
       if (end < start + spec_.line) sectors &= full >> (sectors_per_line_ - 1 - ((end - 1 - start) >> sector_shift_));
-      const SetAndTag where = index_.locate(line);
+      const SetAndTag where = index.locate(line);
       cache_.prefetch(where.set);
-      first_touch_.prefetch(line);
-      batch_[pending_++] = {line, where.tag, where.set, sectors};
-      if (pending_ == kBatch) flush(hint, writes, fetches, q, tally);
+      batches_[current_][pending_++] = {line, where.tag, where.set, sectors};
+      if (pending_ < kBatch) continue;
+      current_ ^= 1U;
+      look_up(batches_[current_], waiting_, call);
+      waiting_ = kBatch;
+      pending_ = 0;
     }
   }
 
-  void flush(CacheHint hint, bool writes, bool fetches, ByteCounts& q, Tally& tally) {
-    // First all lookups, then all misses: which line hits is hard to predict, so the misses are gathered without a branch.
-    std::array<Pending, kBatch> missed;
+  /// First all lookups, then all misses: which line hits is hard to predict, so the misses are gathered without a branch.
+  void look_up(const Batch& batch, std::uint32_t count, Call& call) {
+    Batch missed;
     std::uint32_t misses = 0;
     std::uint64_t asked = 0;
     std::uint64_t far = 0;
-    const std::uint32_t near_begin = partition_first_set_;
-    const std::uint32_t near_sets = partition_end_set_ - partition_first_set_;
-    for (std::uint32_t i = 0; i < pending_; ++i) {
-      const Pending& p = batch_[i];
-      const Touch touch = cache_.touch(p.set, p.tag, p.sectors, writes, hint);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const Pending& p = batch[i];
+      const Touch touch = cache_.touch(p.set, p.tag, p.sectors, call.writes, call.hint);
       asked += static_cast<std::uint32_t>(std::popcount(p.sectors));
-      far += p.set - near_begin >= near_sets ? 1 : 0;  // unsigned: below the partition wraps round
-      if (touch.victim_dirty != 0) write_back(index_.line(p.set, touch.victim_tag), touch.victim_dirty, q, tally);
+      far += p.set - call.near_begin >= call.near_sets ? 1 : 0;  // unsigned: below the partition wraps round
+      if (touch.victim_dirty != 0) write_back(index_.line(p.set, touch.victim_tag), touch.victim_dirty, call);
       const std::uint32_t missing = p.sectors & ~touch.valid;
+      first_touch_.prefetch(p.line);
       missed[misses] = {p.line, p.tag, p.set, missing};
       misses += missing != 0 ? 1 : 0;
     }
-    tally.asked += asked;
-    tally.lines_far += far;
-    pending_ = 0;
-    if (misses != 0) serve_misses(std::span(missed.data(), misses), hint, fetches, q, tally);
+    call.asked += asked;
+    call.lines_far += far;
+    if (misses != 0) serve_misses(std::span(missed.data(), misses), call);
   }
 
-  void serve_misses(std::span<const Pending> misses, CacheHint hint, bool fetches, ByteCounts& q, Tally& tally) {
+  void serve_misses(std::span<const Pending> misses, Call& call) {
     std::uint64_t all = 0;
     std::uint64_t fresh = 0;
-    Time ready = tally.ready;
     for (const Pending& p : misses) {
-      const auto sectors = static_cast<std::uint32_t>(std::popcount(p.sectors));
-      all += sectors;
+      all += static_cast<std::uint32_t>(std::popcount(p.sectors));
       fresh += static_cast<std::uint32_t>(std::popcount(first_touch_.mark(p.line, p.sectors)));
-      if (fetches) {
-        const Time through = hbm_.read(tally.now, p.line << line_shift_, sectors);
-        ready = through > ready ? through : ready;
-      } else if (hint == CacheHint::no_allocate) {
-        write_back(p.line, p.sectors, q, tally);  // A store that leaves no line behind goes straight through.
-      }
     }
-    tally.missed += all;
-    if (!fetches) return;
-    tally.ready = ready;
-    tally.fetched = true;
-    tally.compulsory += fresh;
-    tally.refetched += all - fresh;
+    call.missed += all;
+    if (call.fetches) {
+      fetch(misses, call);
+      call.compulsory += fresh;
+      call.refetched += all - fresh;
+    } else if (call.hint == CacheHint::no_allocate) {
+      for (const Pending& p : misses) write_back(p.line, p.sectors, call);  // A store that leaves no line behind goes straight through.
+    }
   }
 
-  void write_back(std::uint64_t line, std::uint32_t dirty, ByteCounts& q, Tally& tally) {
+  /// Neighbouring lines of one interleave chunk go to their channel together: the same total at the same time.
+  void fetch(std::span<const Pending> misses, Call& call) {
+    std::uint64_t chunk = hbm_.chunk(misses.front().line << line_shift_);
+    std::uint32_t sectors = 0;
+    Time ready = call.ready;
+    for (const Pending& p : misses) {
+      const std::uint64_t next = hbm_.chunk(p.line << line_shift_);
+      if (next != chunk) {
+        const Time through = hbm_.read_chunk(call.now, chunk, sectors);
+        ready = through > ready ? through : ready;
+        chunk = next;
+        sectors = 0;
+      }
+      sectors += static_cast<std::uint32_t>(std::popcount(p.sectors));
+    }
+    const Time through = hbm_.read_chunk(call.now, chunk, sectors);
+    call.ready = through > ready ? through : ready;
+    call.fetched = true;
+  }
+
+  void write_back(std::uint64_t line, std::uint32_t dirty, Call& call) {
     const std::uint64_t address = line << line_shift_;
     const auto sectors = static_cast<std::uint32_t>(std::popcount(dirty));
-    const Time through = hbm_.write(tally.now, address, sectors);
-    if (through > tally.ready) tally.ready = through;
+    const Time through = hbm_.write(call.now, address, sectors);
+    if (through > call.ready) call.ready = through;
     const std::uint64_t page = address / kPageBytes;
     const TensorRole role = page < page_role_->size() ? (*page_role_)[page] : TensorRole::activations;
-    q.at(LevelId::hbm, role, Direction::write, Cause::write_back) += std::uint64_t{sectors} * spec_.sector;
+    call.q->at(LevelId::hbm, role, Direction::write, Cause::write_back) += std::uint64_t{sectors} * spec_.sector;
   }
 
-  Time settle(const Access& like, const Requester& who, const Tally& tally) {
-    const std::uint64_t moved = tally.asked * spec_.sector;
+  Time settle(const Access& like, const Requester& who, const Call& call) {
+    const std::uint64_t moved = call.asked * spec_.sector;
     if (like.op != AccessOp::store) {
       who.q->at(LevelId::l2, like.role, Direction::read, Cause::requested) += moved;
-      who.q->at(LevelId::hbm, like.role, Direction::read, Cause::compulsory) += tally.compulsory * spec_.sector;
-      who.q->at(LevelId::hbm, like.role, Direction::read, Cause::refetch) += tally.refetched * spec_.sector;
-      who.cache->sectors_read += tally.asked;
-      who.cache->sectors_hit += tally.asked - tally.missed;
+      who.q->at(LevelId::hbm, like.role, Direction::read, Cause::compulsory) += call.compulsory * spec_.sector;
+      who.q->at(LevelId::hbm, like.role, Direction::read, Cause::refetch) += call.refetched * spec_.sector;
+      who.cache->sectors_read += call.asked;
+      who.cache->sectors_hit += call.asked - call.missed;
     }
     if (like.op != AccessOp::load) who.q->at(LevelId::l2, like.role, Direction::write, Cause::requested) += moved;
-    const std::uint64_t far_bytes = tally.lines_far * spec_.line;
+    const std::uint64_t far_bytes = call.lines_far * spec_.line;
     who.cache->fabric_bytes += far_bytes < moved ? far_bytes : moved;
     const std::uint64_t passes = like.op == AccessOp::reduce ? 2 : 1;  // an atomic reads and writes at L2
-    const Time latency = from_seconds(tally.lines_far != 0 ? spec_.latency_far : spec_.latency_near);
-    Time ready = pipe_.send(tally.now, static_cast<double>(moved * passes)) + latency;
-    if (tally.ready != 0) {
+    const Time latency = from_seconds(call.lines_far != 0 ? spec_.latency_far : spec_.latency_near);
+    Time ready = pipe_.send(call.now, static_cast<double>(moved * passes)) + latency;
+    if (call.ready != 0) {
       // HBM's load-to-use latency contains the way through L2; a write-back has no one waiting for an answer.
-      const Time through = tally.ready + (tally.fetched ? hbm_latency_ : 0);
+      const Time through = call.ready + (call.fetched ? hbm_latency_ : 0);
       if (through > ready) ready = through;
     }
     return ready;
@@ -185,10 +212,10 @@ class L2Walk final : public L2 {
   FirstTouch first_touch_;
   Hbm hbm_;
   RatedChannel pipe_;
-  std::uint32_t partition_first_set_ = 0;
-  std::uint32_t partition_end_set_ = 0;
-  std::array<Pending, kBatch> batch_{};
-  std::uint32_t pending_ = 0;
+  std::array<Batch, 2> batches_{};
+  std::uint32_t current_ = 0;  ///< The batch that fills.
+  std::uint32_t pending_ = 0;  ///< Lines in it.
+  std::uint32_t waiting_ = 0;  ///< Lines in the other one: kBatch or none.
 };
 
 template <class Cache>
