@@ -21,27 +21,24 @@ class FirstTouch {
         words_per_page_(kPageBytes / sector_bytes / 64),
         pages_(address_end / kPageBytes + 1) {}
 
-  void prefetch(std::uint64_t line) const {
-    const auto& page = pages_[line >> page_shift_];
-    if (page) __builtin_prefetch(&page[word_of(line)], 1);
-  }
-
-  /// Marks `sectors` (a mask within the line) and returns those that were new.
-  std::uint32_t mark(std::uint64_t line, std::uint32_t sectors) {
+  /// Where the bits of a line are; the host starts to fetch them.
+  [[nodiscard]] std::uint64_t* find(std::uint64_t line) {
     auto& page = pages_[line >> page_shift_];
     if (!page) page = std::make_unique<std::uint64_t[]>(words_per_page_);
+    std::uint64_t* word = &page[((line & ((std::uint64_t{1} << page_shift_) - 1)) << sector_shift_) >> 6];
+    __builtin_prefetch(word, 1);
+    return word;
+  }
+
+  /// Marks `sectors` (a mask within the line) in the word that find() gave for it, and returns those that were new.
+  [[nodiscard]] std::uint32_t mark(std::uint64_t* word, std::uint64_t line, std::uint32_t sectors) const {
     const std::uint64_t shift = (line << sector_shift_) & 63;
-    std::uint64_t& word = page[word_of(line)];
-    const std::uint32_t fresh = sectors & ~static_cast<std::uint32_t>(word >> shift);
-    word |= std::uint64_t{sectors} << shift;
+    const std::uint32_t fresh = sectors & ~static_cast<std::uint32_t>(*word >> shift);
+    *word |= std::uint64_t{sectors} << shift;
     return fresh;
   }
 
  private:
-  [[nodiscard]] std::uint64_t word_of(std::uint64_t line) const {
-    return ((line & ((std::uint64_t{1} << page_shift_) - 1)) << sector_shift_) >> 6;
-  }
-
   std::uint32_t sector_shift_;  ///< log2 of sectors per line
   std::uint32_t page_shift_;    ///< log2 of lines per page
   std::uint64_t words_per_page_;

@@ -73,6 +73,11 @@ class L2Walk final : public L2 {
     std::uint32_t sectors;
   };
   using Batch = std::array<Pending, kBatch>;
+  struct Miss {
+    std::uint64_t line;
+    std::uint64_t* touched;  ///< The line's word of first_touch_.
+    std::uint32_t sectors;
+  };
 
   /// One call of access(): what is the same for all its lines, and what adds up.
   struct Call {
@@ -110,7 +115,7 @@ class L2Walk final : public L2 {
 
   /// First all lookups, then all misses: which line hits is hard to predict, so the misses are gathered without a branch.
   void look_up(const Batch& batch, std::uint32_t count, Call& call) {
-    Batch missed;
+    std::array<Miss, kBatch> missed;
     std::uint32_t misses = 0;
     std::uint64_t asked = 0;
     std::uint64_t far = 0;
@@ -121,8 +126,7 @@ class L2Walk final : public L2 {
       far += p.set - call.near_begin >= call.near_sets ? 1 : 0;  // unsigned: below the partition wraps round
       if (touch.victim_dirty != 0) write_back(index_.line(p.set, touch.victim_tag), touch.victim_dirty, call);
       const std::uint32_t missing = p.sectors & ~touch.valid;
-      first_touch_.prefetch(p.line);
-      missed[misses] = {p.line, p.tag, p.set, missing};
+      missed[misses] = {p.line, first_touch_.find(p.line), missing};
       misses += missing != 0 ? 1 : 0;
     }
     call.asked += asked;
@@ -130,41 +134,45 @@ class L2Walk final : public L2 {
     if (misses != 0) serve_misses(std::span(missed.data(), misses), call);
   }
 
-  void serve_misses(std::span<const Pending> misses, Call& call) {
+  void serve_misses(std::span<const Miss> misses, Call& call) {
     std::uint64_t all = 0;
     std::uint64_t fresh = 0;
-    for (const Pending& p : misses) {
-      all += static_cast<std::uint32_t>(std::popcount(p.sectors));
-      fresh += static_cast<std::uint32_t>(std::popcount(first_touch_.mark(p.line, p.sectors)));
+    // Two short loops instead of one long: the host overlaps the waits for `touched` of more lines.
+    for (const Miss& miss : misses) {
+      all += static_cast<std::uint32_t>(std::popcount(miss.sectors));
+      fresh += static_cast<std::uint32_t>(std::popcount(first_touch_.mark(miss.touched, miss.line, miss.sectors)));
     }
     call.missed += all;
     if (call.fetches) {
-      fetch(misses, call);
+      fetch_all(misses, call);
       call.compulsory += fresh;
       call.refetched += all - fresh;
     } else if (call.hint == CacheHint::no_allocate) {
-      for (const Pending& p : misses) write_back(p.line, p.sectors, call);  // A store that leaves no line behind goes straight through.
+      for (const Miss& miss : misses)
+        write_back(miss.line, miss.sectors, call);  // A store that leaves no line behind goes straight through.
     }
   }
 
   /// Neighbouring lines of one interleave chunk go to their channel together: the same total at the same time.
-  void fetch(std::span<const Pending> misses, Call& call) {
+  void fetch_all(std::span<const Miss> misses, Call& call) {
     std::uint64_t chunk = hbm_.chunk(misses.front().line << line_shift_);
     std::uint32_t sectors = 0;
-    Time ready = call.ready;
-    for (const Pending& p : misses) {
-      const std::uint64_t next = hbm_.chunk(p.line << line_shift_);
+    for (const Miss& miss : misses) {
+      const std::uint64_t next = hbm_.chunk(miss.line << line_shift_);
       if (next != chunk) {
-        const Time through = hbm_.read_chunk(call.now, chunk, sectors);
-        ready = through > ready ? through : ready;
+        fetch(chunk, sectors, call);
         chunk = next;
         sectors = 0;
       }
-      sectors += static_cast<std::uint32_t>(std::popcount(p.sectors));
+      sectors += static_cast<std::uint32_t>(std::popcount(miss.sectors));
     }
-    const Time through = hbm_.read_chunk(call.now, chunk, sectors);
-    call.ready = through > ready ? through : ready;
+    fetch(chunk, sectors, call);
     call.fetched = true;
+  }
+
+  void fetch(std::uint64_t chunk, std::uint32_t sectors, Call& call) {
+    const Time through = hbm_.read_chunk(call.now, chunk, sectors);
+    call.ready = through > call.ready ? through : call.ready;
   }
 
   void write_back(std::uint64_t line, std::uint32_t dirty, Call& call) {
