@@ -13,7 +13,7 @@
 #include "sim/app/report_hdf5.hpp"
 #include "sim/app/report_json.hpp"
 #include "sim/app/report_text.hpp"
-#include "sim/app/run.hpp"
+#include "sim/app/run_scenario.hpp"
 #include "sim/app/scenario.hpp"
 #include "sim/app/version.hpp"
 #include "sim/core/error.hpp"
@@ -28,29 +28,13 @@ unsigned thread_count(const Options& options) {
   return std::max(1U, std::thread::hardware_concurrency());
 }
 
-StageResult run_one(const Scenario& scenario, const WorkloadOptions& stage) {
-  const std::uint64_t per_sequence = stage.stage == Stage::decode ? 1 : stage.prompt;
-  RunOptions run;
-  run.fidelity = scenario.fidelity;
-  run.layers_auto = scenario.layers_auto;
-  run.warm = scenario.warm;
-  run.group = stage.tp;
-  Trace trace;
-  try {
-    trace = make_workload(scenario.model, scenario.machine.shape(), stage);
-  } catch (const std::invalid_argument& error) {  // A tiling that this machine cannot run, for example.
-    throw UserError(fmt::format("{}: {}", name(stage.stage), error.what()));
-  }
-  return run_stage(scenario.machine, trace, stage.stage, stage.batch * per_sequence, run);
-}
-
 /// Stages are independent: each has its own machine state, so the order in which they run changes nothing.
 std::vector<StageResult> run_all(const Scenario& scenario, unsigned threads) {
   const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
   tbb::task_arena arena(static_cast<int>(threads));
   std::vector<StageResult> results(scenario.stages.size());
   arena.execute([&] {
-    tbb::parallel_for(std::size_t{0}, results.size(), [&](std::size_t i) { results[i] = run_one(scenario, scenario.stages[i]); });
+    tbb::parallel_for(std::size_t{0}, results.size(), [&](std::size_t i) { results[i] = run_workload(scenario, scenario.stages[i]); });
   });
   return results;
 }

@@ -1,0 +1,28 @@
+#include "sim/app/run_scenario.hpp"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "sim/app/run.hpp"
+#include "sim/core/error.hpp"
+
+namespace rooftrace {
+
+StageResult run_workload(const Scenario& scenario, const WorkloadOptions& stage) {
+  const std::uint64_t per_sequence = stage.stage == Stage::decode ? 1 : stage.prompt;
+  RunOptions run;
+  run.fidelity = scenario.fidelity;
+  run.layers_auto = scenario.layers_auto;
+  run.warm = scenario.warm;
+  run.group = stage.tp;
+  Trace trace;
+  try {
+    trace = make_workload(scenario.model, scenario.machine.shape(), stage);
+  } catch (const std::invalid_argument& error) {  // A tiling that this machine cannot run, for example.
+    throw UserError(fmt::format("{}: {}", name(stage.stage), error.what()));
+  }
+  return run_stage(scenario.machine, trace, stage.stage, stage.batch * per_sequence, run);
+}
+
+}  // namespace rooftrace
