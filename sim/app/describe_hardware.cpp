@@ -128,12 +128,12 @@ std::string ridge_table(const MachineSpec& machine) {
   page += "Each pair: datasheet / sustained.\n\n";
   page += fmt::format("  {:<12}{:>29}", "pipe", "pi");
   const std::vector<Beta> levels = betas(machine);
-  for (const Beta& beta : levels) page += fmt::format("{:>20}", beta.level);
+  for (const Beta& beta : levels) page += fmt::format("{:>18}", beta.level);
   page += '\n';
   const auto row = [&](const std::string& label, double peak, double sustained) {
     page += fmt::format("  {:<12}{:>29}", label, flops(peak) + " / " + flops(sustained));
     for (const Beta& beta : levels) {
-      page += fmt::format("{:>20}", intensity(peak / beta.datasheet) + " / " + intensity(sustained / beta.sustained));
+      page += fmt::format("{:>18}", intensity(peak / beta.datasheet) + " / " + intensity(sustained / beta.sustained));
     }
     page += '\n';
   };
