@@ -63,6 +63,60 @@ A scenario file:
 The report goes to standard output, remarks and errors to standard error. Nothing is written to a file without -o.
 )";
 
+constexpr std::string_view kSweep =
+    R"(Runs every point of a sweep file and writes one HDF5 file whose variables have the axes as dimensions.
+
+)";
+
+constexpr std::string_view kSweepEnd = R"(
+A sweep file (more in configs/sweeps):
+  base: main                        # a scenario, by name or path
+  set: {stages: [decode]}           # changes for every point
+  axes:                             # any key that --set reaches; values keep their units
+    - {key: batch, values: [1, 8, 64]}
+    - {key: hardware.hbm.bandwidth, range: {from: 2 TB/s, to: 8 TB/s, steps: 4}}   # scale: linear, geometric or log2
+    - zip:                          # keys that move together
+        - {key: hardware.l2.capacity, values: [50 MiB, 100 MiB]}
+        - {key: hardware.l2.effective, values: [45 MiB, 90 MiB]}
+  where: batch < 64 or hbm_bandwidth > 3 TB/s
+  sample: {kind: latin_hypercube, points: 100, seed: 1}   # or random; instead of the grid
+
+Finished points are kept in FILE.h5.part until the file is complete: whatever stops the sweep, --resume goes on. A point that fails has
+status failed and a message in the file. The file is the same for any number of threads, shards and resumes.
+
+Examples:
+  rooftrace sweep configs/sweeps/precision-batch.yaml -o sweep.h5
+  rooftrace sweep my.yaml --dry-run --where "batch == 8"
+  rooftrace sweep my.yaml -o shards/3.h5 --shard 3/16 --resume     one of 16 tasks of any scheduler; then:
+  rooftrace merge shards/*.h5 -o sweep.h5
+  parallel rooftrace sweep my.yaml -o shards/{}.h5 --shard {}/16 --resume --threads 1 ::: $(seq 0 15)
+  PBS: rooftrace sweep my.yaml -o shards/$PBS_ARRAY_INDEX.h5 --shard $PBS_ARRAY_INDEX/16 --resume
+
+Exit codes: 0 all points done; 2 a mistake; 3 complete, but some points failed; 75 stopped by SIGTERM or SIGUSR1, run it again with
+--resume; 130 stopped by SIGINT.
+)";
+
+constexpr std::string_view kMerge =
+    R"(Puts the files of shards together, in any order. Refuses files of different sweeps. When points are missing, nothing is
+written and the shards to run again are named.
+
+Exit codes: 0 all points done; 2 a mistake; 3 merged, but some points failed; 4 points are missing.
+
+)";
+
+constexpr std::string_view kPareto =
+    R"(The points that no other point beats in all of --max and --min. Columns: variables of the sweep (latency, tokens_per_s, bound,
+ceiling, ...), q_l2, q_hbm, q_nvlink, q_pcie (bytes), and axes with numbers. --stage chooses decode or prefill; default: the first in the
+file. -o draws the first goal against the second.
+
+)";
+
+constexpr std::string_view kParetoEnd = R"(
+Examples:
+  rooftrace pareto sweep.h5 --max tokens_per_s --min hbm_bandwidth
+  rooftrace pareto sweep.h5 --max tokens_per_s --min hbm_bandwidth,l2_capacity --format json -o frontier.svg
+)";
+
 constexpr std::string_view kDescribe =
     R"(hardware: the machine as a tree, with derived peaks and ridge points. model: its shape, parameters, bytes of weights and KV cache.
 NAME is a name of "rooftrace list", or a path to your own file.
@@ -89,6 +143,58 @@ Examples:
   rooftrace selfcheck hardware my_machine.yaml
 )";
 
+constexpr std::string_view kCurve =
+    R"(One pass over the trace finds, for every use of a line, how many other lines were used since its last use; from these distances follows
+Q at HBM for every capacity of L2 at once: exact for one fully associative LRU set with the machine's lines and sectors. How far the
+machine's own L2 (ways, index hash, replacement) is from that is measured at a quarter, half, once and twice its capacity.
+
+)";
+
+constexpr std::string_view kCurveEnd = R"(
+The scenario is chosen as in "rooftrace simulate"; its fidelity does not matter here. Counted are sectors fetched for loads and atomics,
+booked on the kernel class that asks, and dirty sectors written back, booked on the class that wrote them; what is still dirty when the
+stage ends is not. A knee is a capacity at which at least 1 % of the bytes at 1 MiB goes away at once. All layers are run;
+--set model.layers=2 is often enough, and much faster.
+
+Examples:
+  rooftrace curve main --level l2
+  rooftrace curve main --stage prefill --set model.layers=2 -o curve.svg
+  rooftrace curve --hardware h100-sxm --model llama-3.1-8b --stage decode --batch 64 --format json > curve.json
+)";
+
+constexpr std::string_view kSlurm =
+    R"(submit writes three scripts into a folder and submits them: a job array in which every task runs one shard of the sweep, and a merge
+that starts when all tasks have ended. A shard whose node is lost, or that reaches its time limit, starts again and goes on where it was.
+status says which shards are done, running or missing, and how to submit the missing ones again; it needs scontrol, not sacct.
+
+)";
+
+constexpr std::string_view kSlurmEnd = R"(
+Files decide what is done, never job numbers. submit on the same folder again submits what is missing. Exit codes of status: 0 the merged
+file is there; 75 not yet. configs/sweeps/CLUSTER.md has the details, and templates for GNU parallel and PBS.
+
+Examples:
+  rooftrace slurm submit sweep.yaml --nodes 8 --shards 64 --time 2:00:00 --dir /shared/me/what-if
+  rooftrace slurm submit sweep.yaml --nodes 8 --dry-run
+  rooftrace slurm status /shared/me/what-if
+)";
+
+constexpr std::string_view kValidate =
+    R"(Simulates every row of suites of measurements and prints, per suite and GPU, the errors beside those of two baselines: the plain
+roofline, and the roofline at 0.8 of the peaks plus 3 us. A suite is a CSV file; its name is its kind: read_bandwidth, latency, gemm,
+moe_gemm, attention, collective, transfer, elementwise, step or ceiling. A row whose hardware or model has no file is skipped.
+
+)";
+
+constexpr std::string_view kValidateEnd = R"(
+Error: simulated / measured - 1; for shares (hit rates) the difference in points. Beyond the bound: rows whose simulated or measured value
+is better than the closed-form bound allows; there should be none. Columns of each kind: see validation/suites/.
+
+Examples:
+  rooftrace validate
+  rooftrace validate --suite my/gemm.csv --hardware h100-sxm --rows rows.csv
+)";
+
 constexpr std::string_view kList = R"(Prints one name per line. Folders are searched in this order: --configs DIR, $ROOFTRACE_CONFIGS,
 ../share/rooftrace/configs beside the program, the source tree it was built from. Each holds hardware/NAME.yaml,
 models/NAME/config.json, scenarios/NAME.yaml.
@@ -100,8 +206,14 @@ struct Pages {
 
 Pages pages(const std::string& verb) {
   if (verb == "simulate") return {kSimulate, kSimulateEnd};
+  if (verb == "sweep") return {kSweep, kSweepEnd};
+  if (verb == "merge") return {kMerge, ""};
+  if (verb == "pareto") return {kPareto, kParetoEnd};
   if (verb == "describe") return {kDescribe, kDescribeEnd};
   if (verb == "selfcheck") return {kSelfcheck, kSelfcheckEnd};
+  if (verb == "slurm") return {kSlurm, kSlurmEnd};
+  if (verb == "curve") return {kCurve, kCurveEnd};
+  if (verb == "validate") return {kValidate, kValidateEnd};
   if (verb == "list") return {kList, ""};
   return {};
 }

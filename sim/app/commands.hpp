@@ -11,11 +11,21 @@ namespace rooftrace {
 // Exit codes of the program.
 inline constexpr int kDone = 0;
 inline constexpr int kUsersMistake = 2;    ///< One line on standard error says what; nothing was written.
+inline constexpr int kPointsFailed = 3;    ///< A sweep is complete, but some of its points have a message instead of numbers.
+inline constexpr int kPointsMissing = 4;   ///< merge: some points are in no shard; nothing was written.
 inline constexpr int kInternalError = 70;  ///< A mistake of ours.
+inline constexpr int kTryAgain = 75;       ///< SIGTERM or SIGUSR1 ended a sweep early: the same command with --resume goes on. slurm status: not done.
+inline constexpr int kInterrupted = 130;   ///< SIGINT did.
 
 int command_simulate(const Options& options);
+int command_sweep(const Options& options);
+int command_merge(const Options& options);
+int command_slurm(const Options& options);
+int command_pareto(const Options& options);
 int command_describe(const Options& options);
 int command_selfcheck(const Options& options);
+int command_validate(const Options& options);
+int command_curve(const Options& options);
 int command_list(const Options& options);
 int command_help(const Options& options);
 

@@ -1,4 +1,4 @@
-// The list of config folders and the search in them. Nothing is read here but names of files.
+// The list of config folders and the search in them. Files are read by their readers, at most through the cache.
 #include "sim/app/config_paths.hpp"
 
 #include <algorithm>
@@ -98,6 +98,14 @@ ConfigFile ConfigPaths::find(ConfigKind kind, const std::string& word, const std
   for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
   const std::string all = list.empty() ? "none is installed; --configs DIR says where they are" : "known: " + list;
   throw UserError(where, "no " + noun(kind) + " " + quoted_word(word) + did_you_mean(word, known) + " (" + all + ")");
+}
+
+ConfigDocument ConfigPaths::document(const std::string& path) const {
+  return cache_ ? cache_->document(path) : ConfigDocument::load(path);
+}
+
+ModelSpec ConfigPaths::model(const ConfigFile& file) const {
+  return cache_ ? cache_->model(file.path, file.name) : load_model(file.path, file.name);
 }
 
 }  // namespace rooftrace

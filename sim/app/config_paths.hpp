@@ -5,9 +5,11 @@
 // UserError with the closest known name and the list of all.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "sim/app/config_cache.hpp"
 #include "sim/core/error.hpp"
 
 namespace rooftrace {
@@ -36,9 +38,15 @@ class ConfigPaths {
   [[nodiscard]] std::vector<std::string> names(ConfigKind kind) const;  ///< Sorted, each once.
   [[nodiscard]] const std::vector<std::string>& folders() const { return folders_; }
 
+  /// From now on a file is read once, however often it is asked for (a sweep asks for the same few at every point).
+  void remember_files() { cache_ = std::make_shared<ConfigCache>(); }
+  [[nodiscard]] ConfigDocument document(const std::string& path) const;
+  [[nodiscard]] ModelSpec model(const ConfigFile& file) const;
+
  private:
   [[nodiscard]] std::string file_of(ConfigKind kind, const std::string& name) const;  ///< "" when there is none.
   std::vector<std::string> folders_;
+  std::shared_ptr<ConfigCache> cache_;  ///< Null: every call reads.
 };
 
 }  // namespace rooftrace

@@ -20,7 +20,7 @@ HardwareChoice finish(ConfigDocument document, const std::string& name, const st
 HardwareChoice choose_hardware(const std::string& word, const std::vector<std::string>& sets, const ConfigPaths& paths,
                                const std::string& base, const SourceLocation& where) {
   const ConfigFile file = paths.find(ConfigKind::hardware, word, base, where);
-  return finish(ConfigDocument::load(file.path), file.name, sets);
+  return finish(paths.document(file.path), file.name, sets);
 }
 
 HardwareChoice choose_hardware(const ConfigNode& node, const std::vector<std::string>& sets, const ConfigPaths& paths,
@@ -33,7 +33,7 @@ HardwareChoice choose_hardware(const ConfigNode& node, const std::vector<std::st
   if (extends) {
     const ConfigFile file = paths.find(ConfigKind::hardware, extends->string(), base, extends->where());
     if (!own_name) name = file.name;
-    document = ConfigDocument::load(file.path);
+    document = paths.document(file.path);
   }
   document.overlay(node, {"extends", "name"});
   return finish(std::move(document), name, sets);

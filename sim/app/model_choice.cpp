@@ -95,7 +95,7 @@ bool is_complete(const ConfigNode& map) {
 ModelSpec choose_model(const std::string& word, const std::vector<std::string>& sets, const ConfigPaths& paths, const std::string& base,
                        const SourceLocation& where) {
   const ConfigFile file = paths.find(ConfigKind::model, word, base, where);
-  ModelSpec model = load_model(file.path, file.name);
+  ModelSpec model = paths.model(file);
   apply_sets(sets, model);
   return model;
 }
@@ -110,7 +110,7 @@ ModelSpec choose_model(const ConfigNode& node, const std::vector<std::string>& s
     model.architecture = known[node["architecture"].one_of(known)];
   } else {
     const ConfigFile file = paths.find(ConfigKind::model, name.string(), base, name.where());
-    model = load_model(file.path, file.name);
+    model = paths.model(file);
   }
   apply_changes(node, model);
   apply_sets(sets, model);

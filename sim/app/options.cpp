@@ -59,6 +59,25 @@ const std::vector<OptionShape>& option_shapes() {
       {"output", "output,o", "FILE.h5", {}, "Write the result as HDF5 (any netCDF-4 reader opens it). Default: no file."},
       {"format", "format", "", {"text", "json"}, "Form of the report on standard output. Default: text."},
       {"set", "set", "KEY=VALUE", {}, "Change any key of any file, e.g. hardware.l2.capacity=\"96 MiB\"; may be repeated."},
+      {"suite",
+       "suite",
+       "FILE.csv|DIR",
+       {},
+       "Measurements to validate against; may be repeated. Default: validation/suites beside the configs."},
+      {"rows", "rows", "FILE.csv", {}, "Write one line per row: measured, simulated, bound, baselines, error, status."},
+      {"level", "level", "", {"l2"}, "The level whose capacity is varied. Default: l2."},
+      {"shard", "shard", "I/N", {}, "Run only the points whose number modulo N is I; the first is 0/N. Default: all points."},
+      {"resume", "resume", "", {}, "Go on where an earlier run of the same sweep stopped; does nothing when all is done."},
+      {"dry-run", "dry-run", "", {}, "Print the points and an estimate of the time; run nothing else."},
+      {"where", "where", "EXPR", {}, "Run only points for which this holds, e.g. \"batch < 64 and hbm_bandwidth > 3 TB/s\"."},
+      {"max", "max", "COLUMN,...", {}, "Columns of which more is better."},
+      {"min", "min", "COLUMN,...", {}, "Columns of which less is better."},
+      {"nodes", "nodes", "N", {}, "Nodes that work at the same time at most."},
+      {"shards", "shards", "N", {}, "Pieces of the sweep, each one task of the job array. Default: as many as nodes."},
+      {"dir", "dir", "DIR", {}, "Folder for scripts, logs and results, on a file system that every node sees. Default: SWEEP-slurm."},
+      {"time", "time", "TIME", {}, "Time limit of a shard as sbatch takes it; one that reaches it goes on later. Default: the site's."},
+      {"partition", "partition", "NAME", {}, "Partition of the jobs. Default: the site's."},
+      {"sbatch", "sbatch", "OPTIONS", {}, "More options of sbatch, e.g. \"--account=mine --mem=8G\"."},
       {"quiet", "quiet", "", {}, "No report and no notes; errors only."},
       {"configs", "configs", "DIR", {}, "Look here first for hardware/, models/ and scenarios/."},
       {"help", "help,h", "", {}, "This text."},
@@ -82,11 +101,14 @@ po::options_description description(const VerbShape& verb) {
   for (const OptionShape& shape : option_shapes()) {
     const bool taken = shape.name == "help" || std::find(verb.options.begin(), verb.options.end(), shape.name) != verb.options.end();
     if (!taken) continue;
+    const auto own = verb.own_meaning.find(shape.name);
+    const bool usual = own == verb.own_meaning.end();
+    const std::string& text = usual ? shape.text : own->second.second;
     if (is_switch(shape)) {
-      options.add_options()(shape.spelled.c_str(), shape.text.c_str());
+      options.add_options()(shape.spelled.c_str(), text.c_str());
     } else {
-      const std::string value = shape.allowed.empty() ? shape.value : joined(shape.allowed, "|");
-      options.add_options()(shape.spelled.c_str(), po::value<std::string>()->value_name(value), shape.text.c_str());
+      const std::string value = !usual ? own->second.first : shape.allowed.empty() ? shape.value : joined(shape.allowed, "|");
+      options.add_options()(shape.spelled.c_str(), po::value<std::string>()->value_name(value), text.c_str());
     }
   }
   return options;
@@ -149,10 +171,18 @@ void take(const po::option& option, Options& out) {
     out.sets.push_back(option.value.front());
     return;
   }
+  if (shape.name == "suite") {
+    if (option.value.front().empty()) throw UserError("--suite: its value is missing");
+    out.suites.push_back(option.value.front());
+    return;
+  }
   if (shape.name == "help") out.help = true;
   if (shape.name == "version") out.version = true;
   if (shape.name == "quiet") out.quiet = true;
-  if (is_switch(shape)) return;
+  if (is_switch(shape)) {
+    if (shape.name == "resume" || shape.name == "dry-run") out.values[shape.name];  // "": it was given.
+    return;
+  }
   const std::string& text = option.value.front();
   if (text.empty()) throw UserError("--" + shape.name + ": its value is missing");
   const auto& allowed = shape.allowed;
@@ -178,8 +208,42 @@ const std::vector<VerbShape>& verb_shapes() {
        {"hardware", "model", "stage", "batch", "context", "prompt", "tp", "weights", "kv", "offload", "fidelity", "layers", "start",
         "threads", "output", "format", "set", "quiet", "configs"},
        1},
+      {"sweep",
+       "SWEEP.yaml -o FILE.h5 [options]",
+       "run a base scenario over axes of any keys",
+       {"output", "shard", "resume", "threads", "dry-run", "where", "quiet", "configs"},
+       1},
+      {"merge", "SHARD.h5... -o FILE.h5", "put the shards of a sweep together", {"output", "quiet"}, 1'000'000},
+      {"slurm",
+       "submit SWEEP.yaml --nodes N | status DIR",
+       "run a sweep on a Slurm cluster",
+       {"nodes", "shards", "threads", "dir", "time", "partition", "sbatch", "dry-run", "format", "quiet", "configs"},
+       2,
+       {{"dry-run", {"", "submit: print the scripts; write and submit nothing."}},
+        {"threads", {"N", "Threads of one shard, 1 to 1024. Default: a whole node for each shard."}}}},
+      {"pareto",
+       "SWEEP.h5 [options]",
+       "points of a sweep that no other beats",
+       {"max", "min", "stage", "format", "output"},
+       1,
+       {{"output", {"FILE.svg", "Draw the frontier as a picture. Default: no file."}},
+        {"stage", {"decode|prefill", "The stage whose numbers count. Default: the first in the file."}}}},
       {"describe", "hardware|model NAME", "print a machine or a model with what follows from its numbers", {"set", "configs"}, 2},
       {"selfcheck", "hardware NAME", "measure a machine inside the simulator: achieved against theoretical", {"set", "configs"}, 2},
+      {"validate",
+       "[--suite FILE.csv|DIR]...",
+       "simulate measured kernels and steps, and print the errors",
+       {"suite", "hardware", "fidelity", "threads", "format", "rows", "quiet", "configs"},
+       0},
+      {"curve",
+       "[SCENARIO] [options]",
+       "bytes at HBM for every capacity of L2, and the capacities at which something fits",
+       {"hardware", "model", "stage", "batch", "context", "prompt", "tp", "weights", "kv", "offload", "start", "level", "layers", "threads",
+        "output", "format", "set", "quiet", "configs"},
+       1,
+       {{"output", {"FILE.svg", "Draw the curve as a picture. Default: no file."}},
+        {"layers",
+         {"exact|auto", "How the real cache beside the curve is run, as in simulate; the curve itself runs every layer. Default: auto."}}}},
       {"list", "hardware|models|scenarios", "names that the other verbs take", {"configs"}, 1},
       {"help", "[VERB]", "help on a verb", {}, 1},
   };

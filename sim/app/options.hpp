@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace rooftrace {
@@ -18,6 +19,7 @@ struct Options {
   std::vector<std::string> arguments;         ///< What follows the verb and is no option.
   std::map<std::string, std::string> values;  ///< Long name without dashes -> its text, only options that were given.
   std::vector<std::string> sets;              ///< Every --set, in order.
+  std::vector<std::string> suites;            ///< Every --suite, in order.
   bool help = false;
   bool version = false;
   bool quiet = false;
@@ -33,6 +35,8 @@ struct VerbShape {
   std::string summary;               ///< One line.
   std::vector<std::string> options;  ///< Long names of the options it takes (beside --help).
   std::size_t max_arguments = 0;
+  /// Options that mean something else here than elsewhere: name -> {what stands for the value, help}.
+  std::map<std::string, std::pair<std::string, std::string>> own_meaning = {};
 };
 [[nodiscard]] const std::vector<VerbShape>& verb_shapes();
 /// UserError when there is no such verb.

@@ -9,6 +9,8 @@
 #include <limits>
 #include <stdexcept>
 
+#include "sim/app/report_hdf5_times.hpp"
+
 namespace rooftrace::h5 {
 namespace {
 
@@ -196,7 +198,7 @@ void Group::make_dimension(const std::string& name, std::uint64_t size, Handle d
   }
 }
 
-void Group::coordinate(const std::string& name, const std::vector<std::string>& labels, std::string_view long_name) {
+Handle Group::create_texts(const std::string& name, const std::vector<std::string>& labels) {
   std::vector<std::string> texts;
   for (const std::string& label : labels) texts.push_back(valid_utf8(label));
   std::vector<const char*> pointers;
@@ -209,18 +211,37 @@ void Group::coordinate(const std::string& name, const std::vector<std::string>& 
     check(H5Dwrite(dataset.get(), type.get(), H5S_ALL, H5S_ALL, transfer.get(), pointers.data()),
           fmt::format("write dataset \"{}\"", name));
   }
-  make_dimension(name, labels.size(), std::move(dataset), long_name);
+  return dataset;
+}
+
+void Group::coordinate(const std::string& name, const std::vector<std::string>& labels, std::string_view long_name) {
+  make_dimension(name, labels.size(), create_texts(name, labels), long_name);
+}
+
+void Group::texts(const std::string& name, const std::string& dimension, const std::vector<std::string>& labels,
+                  std::string_view long_name) {
+  const auto found = dimensions_.find(dimension);
+  if (found == dimensions_.end() || found->second.size != labels.size()) {
+    throw std::logic_error(fmt::format("report_hdf5: \"{}\" does not fit the dimension \"{}\"", name, dimension));
+  }
+  const Handle dataset = create_texts(name, labels);
+  put_text(dataset.get(), "long_name", long_name);
+  check(H5DSattach_scale(dataset.get(), found->second.scale.get(), 0), fmt::format("attach the dimension of \"{}\"", name));
 }
 
 void Group::coordinate(const std::string& name, std::size_t size, std::string_view long_name) {
   std::vector<std::int64_t> index(size);
   for (std::size_t i = 0; i < size; ++i) index[i] = static_cast<std::int64_t>(i);
-  Handle dataset = create(name, file_type(Element::i64), {size}, size > 0);
-  if (size > 0) {
-    check(H5Dwrite(dataset.get(), memory_type(Element::i64), H5S_ALL, H5S_ALL, H5P_DEFAULT, index.data()),
-          fmt::format("write dataset \"{}\"", name));
+  put_coordinate(name, Element::i64, index.data(), size, {"", long_name});
+}
+
+void Group::put_coordinate(const std::string& name, Element type, const void* values, std::size_t count, const Meaning& meaning) {
+  Handle dataset = create(name, file_type(type), {count}, count > 0);
+  if (count > 0) {
+    check(H5Dwrite(dataset.get(), memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), fmt::format("write dataset \"{}\"", name));
   }
-  make_dimension(name, size, std::move(dataset), long_name);
+  if (!meaning.units.empty()) put_text(dataset.get(), "units", meaning.units);
+  make_dimension(name, count, std::move(dataset), meaning.long_name);
 }
 
 void Group::attribute(const std::string& name, std::string_view text) {
@@ -259,6 +280,7 @@ std::string build_file(const std::function<void(Group&)>& fill) {
     check(H5Fflush(file.get(), H5F_SCOPE_LOCAL), "finish the file");
   }
   image.resize(end_of_file(image));
+  clear_header_times(image);
   return image;
 }
 

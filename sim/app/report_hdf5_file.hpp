@@ -41,6 +41,15 @@ class Group {
   /// A dimension and its coordinate variable: names, or 0 .. size - 1.
   void coordinate(const std::string& name, const std::vector<std::string>& labels, std::string_view long_name);
   void coordinate(const std::string& name, std::size_t size, std::string_view long_name);
+  /// A dimension whose coordinates are numbers.
+  void coordinate(const std::string& name, const std::vector<double>& values, const Meaning& meaning) {
+    put_coordinate(name, ElementOf<double>::value, values.data(), values.size(), meaning);
+  }
+  void coordinate(const std::string& name, const std::vector<std::int64_t>& values, const Meaning& meaning) {
+    put_coordinate(name, ElementOf<std::int64_t>::value, values.data(), values.size(), meaning);
+  }
+  /// Texts along a dimension that is there already: readers cannot compress them, so labels only.
+  void texts(const std::string& name, const std::string& dimension, const std::vector<std::string>& labels, std::string_view long_name);
 
   /// Row-major values over the named dimensions. NaN is the fill value ("not there") of doubles; integers have none.
   template <typename T>
@@ -65,6 +74,8 @@ class Group {
   /// Creates, writes and describes; returns the open dataset.
   Handle put(const std::string& name, const std::vector<std::string>& dimensions, Element type, const void* values, std::size_t count,
              const Meaning& meaning);
+  void put_coordinate(const std::string& name, Element type, const void* values, std::size_t count, const Meaning& meaning);
+  [[nodiscard]] Handle create_texts(const std::string& name, const std::vector<std::string>& labels);
   [[nodiscard]] Handle create(const std::string& name, Id type, const std::vector<std::uint64_t>& shape, bool filters);
   void make_dimension(const std::string& name, std::uint64_t size, Handle dataset, std::string_view long_name);
   static void put_attribute(Id object, const std::string& name, Element type, const void* values, std::size_t length);

@@ -9,20 +9,26 @@
 
 namespace rooftrace {
 
-StageResult run_workload(const Scenario& scenario, const WorkloadOptions& stage) {
+Trace trace_workload(const Scenario& scenario, const WorkloadOptions& stage) {
+  try {
+    return make_workload(scenario.model, scenario.machine.shape(), stage);
+  } catch (const std::invalid_argument& error) {  // A tiling that this machine cannot run, for example.
+    throw UserError(fmt::format("{}: {}", name(stage.stage), error.what()));
+  }
+}
+
+StageResult run_trace(const Scenario& scenario, const WorkloadOptions& stage, const Trace& trace) {
   const std::uint64_t per_sequence = stage.stage == Stage::decode ? 1 : stage.prompt;
   RunOptions run;
   run.fidelity = scenario.fidelity;
   run.layers_auto = scenario.layers_auto;
   run.warm = scenario.warm;
   run.group = stage.tp;
-  Trace trace;
-  try {
-    trace = make_workload(scenario.model, scenario.machine.shape(), stage);
-  } catch (const std::invalid_argument& error) {  // A tiling that this machine cannot run, for example.
-    throw UserError(fmt::format("{}: {}", name(stage.stage), error.what()));
-  }
   return run_stage(scenario.machine, trace, stage.stage, stage.batch * per_sequence, run);
+}
+
+StageResult run_workload(const Scenario& scenario, const WorkloadOptions& stage) {
+  return run_trace(scenario, stage, trace_workload(scenario, stage));
 }
 
 }  // namespace rooftrace

@@ -11,4 +11,9 @@ namespace rooftrace {
 /// example).
 [[nodiscard]] StageResult run_workload(const Scenario& scenario, const WorkloadOptions& stage);
 
+/// The same in two steps, for who runs several machines over one trace: a trace depends on the model, the stage and the machine's
+/// DeviceShape only.
+[[nodiscard]] Trace trace_workload(const Scenario& scenario, const WorkloadOptions& stage);
+[[nodiscard]] StageResult run_trace(const Scenario& scenario, const WorkloadOptions& stage, const Trace& trace);
+
 }  // namespace rooftrace

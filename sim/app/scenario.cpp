@@ -27,7 +27,7 @@ struct Opened {
 Opened open_document(const Options& options, const ConfigPaths& paths) {
   if (options.arguments.empty()) return {ConfigDocument::parse("{}", "--set"), ""};
   const ConfigFile file = paths.find(ConfigKind::scenario, options.arguments.front());
-  return {ConfigDocument::load(file.path), std::filesystem::path(file.path).parent_path().string()};
+  return {paths.document(file.path), std::filesystem::path(file.path).parent_path().string()};
 }
 
 /// Options that are a key of the scenario under the same name.

@@ -63,6 +63,13 @@ ConfigDocument::ConfigDocument(ConfigDocument&&) noexcept = default;
 ConfigDocument& ConfigDocument::operator=(ConfigDocument&&) noexcept = default;
 ConfigDocument::~ConfigDocument() = default;
 
+ConfigDocument ConfigDocument::copy() const {
+  std::size_t budget = detail::kConfigNodes;
+  std::unique_ptr<ConfigValue> root = detail::clone(*root_, budget);
+  detail::name_paths(*root, "");
+  return ConfigDocument(std::move(root));
+}
+
 void ConfigDocument::set(const std::string& assignment, const std::string& origin) {
   const SourceLocation where{origin, 0, 0};
   const auto fail = [&](const std::string& why) { throw UserError(where, quoted_word(assignment) + " " + why); };

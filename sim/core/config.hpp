@@ -61,6 +61,8 @@ class ConfigDocument {
   ConfigDocument(ConfigDocument&&) noexcept;
   ConfigDocument& operator=(ConfigDocument&&) noexcept;
   ~ConfigDocument();
+  /// A document of its own with the same values, none of them read yet. Thread-safe as long as nobody changes this one.
+  [[nodiscard]] ConfigDocument copy() const;
 
   /// "path.to.key=value": the value is YAML (a scalar or flow list); creates the key when absent. `origin` is the file name that errors
   /// print ("--set").

@@ -1,12 +1,14 @@
 // Which sectors have been in L2 before: tells compulsory fetches from refetches.
 //
-// One bit per sector, allocated per 2 MiB page on first use (8 KiB each for 32 B sectors), so memory is 1/256 of the bytes a run touches.
+// One bit per sector of the address range, in one zeroed allocation that the operating system backs page by page as it is touched, so real
+// memory is 1/256 of the bytes that a run touches (32 B sectors).
 #pragma once
 
 #include <bit>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
-#include <vector>
+#include <new>
 
 #include "sim/core/access.hpp"
 
@@ -17,15 +19,14 @@ class FirstTouch {
   /// Line and sector sizes are powers of two; a line has at most 32 sectors.
   FirstTouch(std::uint64_t address_end, std::uint32_t line_bytes, std::uint32_t sector_bytes)
       : sector_shift_(static_cast<std::uint32_t>(std::countr_zero(line_bytes / sector_bytes))),
-        page_shift_(static_cast<std::uint32_t>(std::countr_zero(kPageBytes / line_bytes))),
-        words_per_page_(kPageBytes / sector_bytes / 64),
-        pages_(address_end / kPageBytes + 1) {}
+        // calloc, because it alone gives zeroed memory without touching it.
+        words_(static_cast<std::uint64_t*>(std::calloc((address_end + kPageBytes) / sector_bytes / 64 + 1, sizeof(std::uint64_t)))) {
+    if (!words_) throw std::bad_alloc();
+  }
 
   /// Where the bits of a line are; the host starts to fetch them.
-  [[nodiscard]] std::uint64_t* find(std::uint64_t line) {
-    auto& page = pages_[line >> page_shift_];
-    if (!page) page = std::make_unique<std::uint64_t[]>(words_per_page_);
-    std::uint64_t* word = &page[((line & ((std::uint64_t{1} << page_shift_) - 1)) << sector_shift_) >> 6];
+  [[nodiscard]] std::uint64_t* find(std::uint64_t line) const {
+    std::uint64_t* word = &words_.get()[(line << sector_shift_) >> 6];
     __builtin_prefetch(word, 1);
     return word;
   }
@@ -39,10 +40,11 @@ class FirstTouch {
   }
 
  private:
+  struct Free {
+    void operator()(std::uint64_t* words) const { std::free(words); }
+  };
   std::uint32_t sector_shift_;  ///< log2 of sectors per line
-  std::uint32_t page_shift_;    ///< log2 of lines per page
-  std::uint64_t words_per_page_;
-  std::vector<std::unique_ptr<std::uint64_t[]>> pages_;
+  std::unique_ptr<std::uint64_t, Free> words_;
 };
 
 }  // namespace rooftrace

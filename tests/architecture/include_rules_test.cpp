@@ -36,7 +36,7 @@ TEST(CheckTree, AcceptsWhatIsAllowed) {
                           {"traces/model_spec.cpp", "#include <nlohmann/json.hpp>\n#include \"traces/gemm.hpp\"\n"},
                           {"analysis/roofline.hpp", kTop + "#include \"sim/core/units.hpp\"\n"},
                           {"sim/app/report_hdf5_file.cpp", "#include <hdf5.h>\n#include <hdf5_hl.h>\n"},
-                          {"sim/app/sweep.cpp", "#include <tbb/parallel_for.h>\n"},
+                          {"sim/app/sweep_run.cpp", "#include <tbb/parallel_for.h>\n"},
                           {"sim/app/run.cpp",
                            "#include \"analysis/roofline.hpp\"\n#include \"sim/machine/machine.hpp\"\n#include \"traces/gemm.hpp\"\n"},
                           {"tests/unit/core/units_test.cpp",

@@ -1,0 +1,115 @@
+// attention: bytes and time of one attention call over a contiguous KV cache.
+//
+// flash_attention_2 and flash_attention are the prefill kernel, split_kv the decode kernel with its own rule for splits. A window of w in a
+// row is FlashAttention-2's window_size = (w, w), right side 0 when causal; 0 means none. Warm: the call is repeated on the same buffers.
+#include <fmt/format.h>
+
+#include "sim/app/suite_kernels.hpp"
+#include "traces/attention_decode.hpp"
+#include "traces/attention_prefill.hpp"
+
+namespace rooftrace {
+namespace {
+
+struct Call {
+  std::uint32_t batch, q_heads, kv_heads, head_dim;
+  std::uint64_t q_len, kv_len, window;
+  bool causal, decode, warm;
+  DataType type, kv;
+};
+
+AttentionProblem problem_of(const Call& c, Operands& operands) {
+  AttentionProblem p;
+  p.batch = c.batch;
+  p.q_heads = c.q_heads;
+  p.kv_heads = c.kv_heads;
+  p.head_dim = c.head_dim;
+  p.q_len = c.q_len;
+  p.kv_len = c.kv_len;
+  p.causal = c.causal;
+  if (c.window > 0) {
+    p.window_left = static_cast<std::int64_t>(c.window);
+    p.window_right = c.causal ? 0 : static_cast<std::int64_t>(c.window);
+  } else if (c.causal) {
+    p.window_right = 0;
+  }
+  const std::uint64_t queries = c.batch * c.q_len;
+  p.q = operands.matrix(queries, std::uint64_t{c.q_heads} * c.head_dim, c.type);
+  p.o = operands.matrix(queries, std::uint64_t{c.q_heads} * c.head_dim, c.type);
+  const std::uint64_t keys = c.batch * c.kv_len;
+  const Matrix k = operands.matrix(keys, std::uint64_t{c.kv_heads} * c.head_dim, c.kv, TensorRole::kv);
+  p.kv = contiguous_kv(k, operands.matrix(keys, std::uint64_t{c.kv_heads} * c.head_dim, c.kv, TensorRole::kv), c.batch, c.kv_heads,
+                       c.head_dim);
+  p.tensor_type = c.type;
+  return p;
+}
+
+Trace trace_of_call(const DeviceShape& gpu, const Call& c) {
+  Operands operands;
+  const AttentionProblem problem = problem_of(c, operands);
+  if (!c.decode) return trace_of({make_attention_prefill(problem, choose_prefill_tiling(gpu, c.head_dim, c.type, c.kv))}, operands);
+  const DecodeTiling tiling = choose_decode_tiling(gpu, problem);
+  const std::uint64_t workspace = operands.take(decode_workspace_bytes(problem, tiling));
+  std::vector<Kernel> kernels{make_attention_decode(problem, tiling, workspace)};
+  if (tiling.splits > 1) kernels.push_back(make_attention_combine(problem, tiling, workspace));
+  return trace_of(std::move(kernels), operands);
+}
+
+}  // namespace
+
+Prediction predict_attention(const SuiteRow& row, Bench& bench) {
+  const MachineSpec& machine = bench.machine(row.text("hardware"));
+  const std::string& kernel = row.text("kernel");
+  const std::string& dtype = row.text("dtype");
+  Call c{};
+  c.decode = row.text("stage") == "decode";
+  if (!c.decode && row.text("stage") != "prefill") unknown_word(row, "stage", "decode, prefill");
+  if (c.decode ? kernel != "split_kv" : kernel != "flash_attention_2" && kernel != "flash_attention") {
+    unknown_word(row, "kernel", c.decode ? "split_kv" : "flash_attention_2, flash_attention");
+  }
+  c.batch = static_cast<std::uint32_t>(row.integer("batch", 1, 1 << 20));
+  c.q_heads = static_cast<std::uint32_t>(row.integer("q_heads", 1, 1 << 14));
+  c.kv_heads = static_cast<std::uint32_t>(row.integer("kv_heads", 1, 1 << 14));
+  if (c.q_heads % c.kv_heads != 0) throw RowSkipped("kv_heads does not divide q_heads");
+  c.head_dim = static_cast<std::uint32_t>(row.integer("head_dim", 8, 1 << 12));
+  c.q_len = row.integer("q_len", 1, 1 << 26);
+  c.kv_len = row.integer("kv_len", 1, 1 << 26);
+  if (c.q_len > c.kv_len) throw RowSkipped("more queries than keys");
+  if (c.decode && c.q_len != 1) throw RowSkipped("decode with more than one query is not simulated");
+  c.window = row.integer_or("window", 0, 1 << 26, 0);
+  c.causal = row.integer_or("causal", 0, 1, 0) == 1;
+  c.warm = row.text("l2_state") == "warm";
+  c.kv = row.data_type("dtype");
+  c.type = bytes_per_element(c.kv) < 2 ? DataType::bf16 : c.kv;  // An 8-bit cache meets 16-bit queries.
+  Experiment e;
+  e.key = fmt::format("attention {} {} {} {}/{} {} {} {} {} {}", c.decode, dtype, c.batch, c.q_heads, c.kv_heads, c.head_dim, c.q_len,
+                      c.kv_len, c.window, c.causal) +
+          (c.warm ? " warm" : " cold");
+  e.warm = c.warm;
+  e.trace = [c](const DeviceShape& gpu) { return trace_of_call(gpu, c); };
+  const Outcome& outcome = bench.run(machine, e);
+  const std::string& quantity = row.text("quantity");
+  Prediction p;
+  if (quantity == "time_us") {
+    p = time_prediction(outcome, 1e6);
+    p.group = c.decode ? "decode time" : "prefill time";
+    p.goal = "8 %";
+  } else if (quantity == "l2_read_bytes") {
+    p = bytes_prediction(outcome, outcome.q.total(LevelId::l2, Direction::read), outcome.footprint_read);
+    p.group = "L2 bytes";
+    p.goal = "3 %";
+  } else if (quantity == "hbm_total_bytes" || quantity == "hbm_read_bytes") {
+    const bool total = quantity == "hbm_total_bytes";
+    p = bytes_prediction(outcome, total ? outcome.q.total(LevelId::hbm) : outcome.q.total(LevelId::hbm, Direction::read),
+                         c.warm ? 0 : outcome.footprint_read);
+    p.group = "HBM bytes";
+    p.goal = "6 %";
+  } else if (quantity == "l2_hit_rate" || quantity == "l2_read_hit_rate") {
+    p = hit_rate_prediction(outcome);
+  } else {
+    unknown_word(row, "quantity", "time_us, l2_read_bytes, hbm_total_bytes, hbm_read_bytes, l2_hit_rate");
+  }
+  return p;
+}
+
+}  // namespace rooftrace

@@ -1,0 +1,141 @@
+// gemm: time and bytes of one GEMM, by a kernel of known tiles or by a library's best.
+//
+// `cublas` stands for the best of a library: the tiling of the visible rule (choose_gemm_tiling); of several tilings in library() the
+// fastest taken. Operands start outside the cache: measured buffers rotate or other kernels run between. fp8: both operands in fp8 and the
+// activations quantised from 16 bit in a kernel of their own, as the measured calls do.
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "sim/app/suite_kernels.hpp"
+#include "traces/elementwise.hpp"
+#include "traces/gemm.hpp"
+
+namespace rooftrace {
+namespace {
+
+struct Types {
+  DataType a, b, c, tensor;
+};
+
+Types types_of(const SuiteRow& row) {
+  const std::string& word = row.text("dtype");
+  if (word == "w8a16") return {DataType::bf16, DataType::int8, DataType::bf16, DataType::bf16};
+  if (word == "w4a16") return {DataType::bf16, DataType::int4, DataType::bf16, DataType::bf16};
+  const DataType type = row.data_type("dtype");
+  const DataType out = bytes_per_element(type) < 2 ? DataType::bf16 : type;
+  return {type, type, out, type};
+}
+
+struct Shape {
+  std::uint64_t m, n, k;
+  Types types;
+};
+
+GemmProblem problem_of(const Shape& s, const GemmTiling& tiling, Operands& operands) {
+  GemmProblem p;
+  p.a = operands.matrix(s.m, s.k, s.types.a);
+  p.b = operands.matrix(s.n, s.k, s.types.b, TensorRole::weights);
+  p.c = operands.matrix(s.m, s.n, s.types.c);
+  if (tiling.split_k > 1) p.workspace = operands.matrix(s.m * tiling.split_k, s.n, DataType::fp32);
+  p.workspace.produced = true;
+  p.tensor_type = s.types.tensor;
+  return p;
+}
+
+Trace gemm_trace(const DeviceShape& gpu, const Shape& s, const GemmTiling& tiling, bool quantise) {
+  Operands operands;
+  const GemmProblem problem = problem_of(s, tiling, operands);
+  std::vector<Kernel> kernels;
+  if (quantise) {
+    // Reads 16 bit per element and writes 8: as many bytes as the gate and up halves that silu-mul reads in 8 bit.
+    kernels.push_back(make_silu_mul(gpu, operands.matrix(s.m, 2 * s.k, s.types.a), problem.a));
+    kernels.back().work = {};
+    kernels.back().label = "quantise";
+  }
+  kernels.push_back(make_gemm(gpu, problem, tiling));
+  if (tiling.split_k > 1) kernels.push_back(make_split_k_reduce(gpu, problem, tiling));
+  return trace_of(std::move(kernels), operands);
+}
+
+GemmTiling tiled(const SuiteRow& row, const DeviceShape& gpu, const Types& types) {
+  GemmTiling t;
+  t.block_m = static_cast<std::uint32_t>(row.integer("block_m", 1, 4096));
+  t.block_n = static_cast<std::uint32_t>(row.integer("block_n", 1, 4096));
+  t.block_k = static_cast<std::uint32_t>(row.integer("block_k", 1, 4096));
+  t.blocks_per_sm = static_cast<std::uint32_t>(row.integer("blocks_per_sm", 1, 64));
+  t.persistent = row.integer_or("persistent", 0, 1, 0) == 1;
+  const std::string& raster = row.text("raster");
+  if (raster.starts_with("grouped:")) {
+    t.raster = Raster::grouped;
+    const auto [stop, error] = std::from_chars(raster.data() + 8, raster.data() + raster.size(), t.group_m);
+    if (error != std::errc{} || stop != raster.data() + raster.size() || t.group_m == 0) unknown_word(row, "raster", "grouped:G");
+  } else if (raster == "column_major") {
+    t.raster = Raster::column_major;
+  } else if (raster != "row_major") {
+    unknown_word(row, "raster", "row_major, column_major, grouped:G");
+  }
+  // Double-buffered before asynchronous copies; with them four stages, fewer where shared memory is short.
+  const std::uint64_t share = gpu.shared_memory_per_sm / t.blocks_per_sm;
+  t.stages = gpu.async_copy ? 4 : 2;
+  while (t.stages > 2 &&
+         t.stages * gemm_stage_bytes(t, types.a, types.b) + 1024 > std::min<std::uint64_t>(share, gpu.shared_memory_per_block))
+    --t.stages;
+  return t;
+}
+
+/// The rule's choice alone: simulated times are already too short, and a best of several only shortens them (validation/DEVIATIONS.md).
+std::vector<GemmTiling> library(const DeviceShape& gpu, const Shape& s) {
+  std::vector<GemmTiling> tilings{choose_gemm_tiling(gpu, s.m, s.n, s.k, s.types.b, s.types.a)};
+  return tilings;
+}
+
+}  // namespace
+
+Prediction predict_gemm(const SuiteRow& row, Bench& bench) {
+  const MachineSpec& machine = bench.machine(row.text("hardware"));
+  const DeviceShape gpu = machine.shape();
+  const Shape s{row.integer("m", 1, kMostElements), row.integer("n", 1, kMostElements), row.integer("k", 1, kMostElements), types_of(row)};
+  const std::string& word = row.text("dtype");
+  const std::string& kernel = row.text("kernel");
+  std::vector<GemmTiling> tilings;
+  if (kernel == "tiled") {
+    tilings.push_back(tiled(row, gpu, s.types));
+  } else if (kernel == "cublas") {
+    tilings = library(gpu, s);
+  } else {
+    unknown_word(row, "kernel", "tiled, cublas");
+  }
+  const bool quantise = kernel == "cublas" && word == "fp8";
+  const Outcome* best = nullptr;
+  for (const GemmTiling& tiling : tilings) {
+    Experiment e;
+    e.key = fmt::format("gemm {} {} {}x{}x{} {} per SM {}", kernel, word, s.m, s.n, s.k, tiling.text(), tiling.blocks_per_sm);
+    e.trace = [=](const DeviceShape& shape) { return gemm_trace(shape, s, tiling, quantise); };
+    const Outcome& outcome = bench.run(machine, e);
+    if (best == nullptr || outcome.seconds < best->seconds) best = &outcome;
+  }
+  const std::string& quantity = row.text("quantity");
+  Prediction p;
+  if (quantity == "time_us") {
+    p = time_prediction(*best, 1e6);
+    const bool sixteen = word == "fp16" || word == "bf16";
+    p.group = sixteen ? "time 16 bit" : "time " + word;
+    p.goal = sixteen ? "6 %" : "12 %";
+  } else if (quantity == "l2_read_bytes") {
+    p = bytes_prediction(*best, best->q.total(LevelId::l2, Direction::read), best->footprint_read);
+    p.group = "bytes";
+    p.goal = "0.5 %";
+  } else if (quantity == "hbm_read_bytes") {
+    p = bytes_prediction(*best, best->q.total(LevelId::hbm, Direction::read), best->footprint_read);
+    p.group = "bytes";
+    p.goal = "0.5 %";
+  } else if (quantity == "l2_read_hit_rate") {
+    p = hit_rate_prediction(*best);
+  } else {
+    unknown_word(row, "quantity", "time_us, l2_read_bytes, hbm_read_bytes, l2_read_hit_rate");
+  }
+  return p;
+}
+
+}  // namespace rooftrace

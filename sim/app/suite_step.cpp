@@ -1,0 +1,182 @@
+// step and ceiling: whole steps of a model as a serving engine reports them.
+//
+// A decode step stands for its average over a generation: half of the output is in the cache. A prefill of more than 8,192 tokens is
+// processed in equal parts of whole sequences, as engines that bound a step's tokens do. Under continuous batching (engine names that end
+// in "-serving") every request's prefill runs between the decode steps of the others: with c requests in flight and o tokens each, a
+// token waits for (c - 1) / o prefills beside its own step. The engine's time on the host is a constant per step, the same for all rows of
+// an engine (kEngines).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "sim/app/suite_kernels.hpp"
+#include "traces/workload.hpp"
+
+namespace rooftrace {
+namespace {
+
+constexpr std::uint64_t kPrefillTokens = 8192;
+constexpr std::uint64_t kMostTokens = 1ULL << 26;  ///< More than any GPU holds; bounds the page tables.
+
+struct Engine {
+  const char* name;
+  double per_step;  ///< s of host time per step that the GPU waits for.
+};
+/// Engines that launch a step as one CUDA graph or from a compiled loop leave the GPU no gap that is known.
+constexpr std::array kEngines = {Engine{"gpt-fast", 0}, Engine{"vllm", 0},    Engine{"fastertransformer", 0}, Engine{"trtllm", 0},
+                                 Engine{"lmdeploy", 0}, Engine{"flexgen", 0}, Engine{"trtllm-serving", 0}};
+
+double host_time(const std::string& engine) {
+  for (const Engine& known : kEngines) {
+    if (engine == known.name) return known.per_step;
+  }
+  return 0;
+}
+
+struct Setup {
+  const MachineSpec& machine;
+  const ModelSpec& model;
+  WorkloadOptions options;
+  std::string words;  ///< What else distinguishes the experiment.
+};
+
+DataType stored_type(const SuiteRow& row, const std::string& column, DataType otherwise) {
+  std::string word = row.text(column);
+  if (word.empty()) return otherwise;
+  if (word.starts_with("w8a16")) return DataType::int8;
+  if (word.starts_with("w4a16")) return DataType::int4;
+  return row.data_type(column);
+}
+
+Setup setup_of(const SuiteRow& row, Bench& bench) {
+  const std::string& model = row.text("model");
+  Setup s{bench.machine(row.text("hardware")), bench.model(model), {}, {}};
+  WorkloadOptions& o = s.options;
+  o.weights = stored_type(row, "weights", DataType::bf16);
+  o.kv = stored_type(row, "kv", DataType::bf16);
+  if (o.weights == DataType::fp16) o.activations = DataType::fp16;
+  o.tp = static_cast<std::uint32_t>(row.integer_or("tp", 1, 1024, 1));
+  if (o.tp > s.machine.node.gpus) throw RowSkipped(fmt::format("tp {}, but a node has {} GPUs", o.tp, s.machine.node.gpus));
+  if (row.text("collective") == "nccl") o.all_reduce = AllReduce::ring;
+  s.words = fmt::format("{} {} {} {} {}", model, row.text("weights"), row.text("kv"), o.tp, row.text("collective"));
+  return s;
+}
+
+const Outcome& run_stage_of(Bench& bench, const Setup& s, const WorkloadOptions& options, bool closed_form = false) {
+  check_workload(s.model, options);
+  Experiment e;
+  const bool decode = options.stage == Stage::decode;
+  const std::uint32_t length = decode ? options.context : options.prompt;
+  if (std::uint64_t{options.batch} * length > kMostTokens) throw RowSkipped("too long: more than 2^26 tokens in the cache");
+  e.key = fmt::format("step {} {} {} {}", s.words, name(options.stage), options.batch, length);
+  e.stage = options.stage;
+  e.tokens = std::uint64_t{options.batch} * (decode ? 1 : length);
+  e.layers_auto = true;
+  e.closed_form = closed_form;
+  e.group = options.tp;
+  const ModelSpec& model = s.model;
+  e.trace = [&model, options](const DeviceShape& gpu) { return make_workload(model, gpu, options); };
+  return bench.run(s.machine, e);
+}
+
+void add(Outcome& sum, const Outcome& part, double times) {
+  sum.seconds += part.seconds * times;
+  sum.bound += part.bound * times;
+  sum.roofline += part.roofline * times;
+}
+
+Outcome decode_step(Bench& bench, const Setup& s, double batch, std::uint64_t context) {
+  WorkloadOptions options = s.options;
+  options.stage = Stage::decode;
+  options.batch = static_cast<std::uint32_t>(std::max(1.0, std::round(batch)));
+  options.context = static_cast<std::uint32_t>(std::max<std::uint64_t>(context, 1));
+  Outcome sum;
+  add(sum, run_stage_of(bench, s, options), 1);
+  return sum;
+}
+
+Outcome prefill(Bench& bench, const Setup& s, double batch, std::uint64_t prompt) {
+  const auto sequences = static_cast<std::uint64_t>(std::max(1.0, std::round(batch)));
+  const std::uint64_t together = std::clamp<std::uint64_t>(kPrefillTokens / prompt, 1, sequences);
+  WorkloadOptions options = s.options;
+  options.stage = Stage::prefill;
+  options.batch = static_cast<std::uint32_t>(together);
+  options.prompt = static_cast<std::uint32_t>(prompt);
+  Outcome sum;
+  add(sum, run_stage_of(bench, s, options), static_cast<double>(sequences) / static_cast<double>(together));
+  return sum;
+}
+
+}  // namespace
+
+Prediction predict_step(const SuiteRow& row, Bench& bench) {
+  const Setup s = setup_of(row, bench);
+  const double batch = row.number("batch");
+  if (!(batch > 0 && batch <= 65536)) throw RowSkipped("batch is not from 1 to 65536");
+  const std::uint64_t input = row.integer("input_tokens", 1, 1 << 24);
+  const std::uint64_t output = row.integer("output_tokens", 1, 1 << 24);
+  const std::string& quantity = row.text("quantity");
+  const std::string& stage = row.text("stage");
+  const std::string& engine = row.text("engine");
+  if (engine == "flexgen") throw RowSkipped("FlexGen's offloading schedule is not simulated");
+  const double host = host_time(engine);
+  const std::uint64_t halfway = input + output / 2;
+  Prediction p;
+  if (stage == "prefill") {
+    if (quantity != "ttft_ms") unknown_word(row, "quantity", "ttft_ms for a prefill");
+    Outcome sum = prefill(bench, s, batch, input);
+    if (sum.seconds > 0) sum.seconds += host;
+    p = time_prediction(sum, 1e3);
+    p.group = "prefill";
+  } else if (stage == "decode") {
+    Outcome sum = decode_step(bench, s, batch, halfway);
+    if (engine.ends_with("-serving") && batch > 1) add(sum, prefill(bench, s, 1, input), (batch - 1) / static_cast<double>(output));
+    if (sum.seconds > 0) sum.seconds += host;
+    if (quantity == "tokens_per_s") {
+      p = rate_prediction(sum, batch);
+    } else if (quantity == "itl_ms" || quantity == "tpot_ms") {
+      p = time_prediction(sum, 1e3);
+    } else {
+      unknown_word(row, "quantity", "tokens_per_s, itl_ms, tpot_ms for a decode");
+    }
+    p.group = batch == 1 ? "batch-1 decode" : "decode";
+  } else if (stage == "prefill+decode") {
+    Outcome sum = prefill(bench, s, batch, input);
+    const auto steps = static_cast<double>(output - 1);
+    if (output > 1) add(sum, decode_step(bench, s, batch, halfway), steps);
+    if (sum.seconds > 0) sum.seconds += host * static_cast<double>(output);
+    if (quantity == "total_ms") {
+      p = time_prediction(sum, 1e3);
+    } else if (quantity == "tokens_per_s") {
+      p = rate_prediction(sum, batch * static_cast<double>(output));
+    } else {
+      unknown_word(row, "quantity", "total_ms, tokens_per_s for prefill+decode");
+    }
+    p.group = "total";
+  } else {
+    unknown_word(row, "stage", "decode, prefill, prefill+decode");
+  }
+  p.goal = p.group == "batch-1 decode" ? "6 %" : "10 %";
+  return p;
+}
+
+/// The most tokens per second that a group of tp GPUs could make of this model at this batch, prompts and their caches free of charge. A
+/// row without a batch is bounded by the work alone.
+Prediction predict_ceiling(const SuiteRow& row, Bench& bench) {
+  Setup s = setup_of(row, bench);
+  s.options.stage = Stage::decode;
+  s.options.context = 1;
+  const bool has_batch = row.has("batch");
+  s.options.batch = static_cast<std::uint32_t>(has_batch ? row.integer("batch", 1, 65536) : 65536);
+  check_workload(s.model, s.options);
+  const Outcome& outcome = run_stage_of(bench, s, s.options, true);
+  Prediction p;
+  p.group = "ceiling";
+  p.bound = p.roofline = static_cast<double>(s.options.batch) / outcome.bound;
+  p.side = Side::below;
+  return p;
+}
+
+}  // namespace rooftrace

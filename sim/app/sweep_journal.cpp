@@ -1,0 +1,202 @@
+// Lines: "CHECKSUM POINT ID RECORD"; the first is "CHECKSUM rooftrace-sweep-journal/1 IDENTITY".
+#include "sim/app/sweep_journal.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/crc.hpp>
+#include <cerrno>
+#include <charconv>
+#include <sstream>
+#include <system_error>
+
+#include "sim/core/error.hpp"
+
+namespace rooftrace {
+namespace {
+
+constexpr const char* kSchema = "rooftrace-sweep-journal/1";
+constexpr std::chrono::seconds kSyncEvery{1};
+
+std::string checked(const std::string& body) {
+  boost::crc_32_type crc;
+  crc.process_bytes(body.data(), body.size());
+  return fmt::format("{:08x} {}\n", crc.checksum(), body);
+}
+
+/// The line without its checksum; "" when it is not whole.
+std::string body_of(const std::string& line) {
+  if (line.size() < 10 || line[8] != ' ') return "";
+  std::string body = line.substr(9);
+  return checked(body) == line + "\n" ? body : "";
+}
+
+/// Words of a line, as numbers where numbers are due.
+class Words {
+ public:
+  explicit Words(std::string_view text) : text_(text) {}
+  std::string_view word() {
+    const std::size_t end = std::min(text_.find(' '), text_.size());
+    const std::string_view result = text_.substr(0, end);
+    text_.remove_prefix(std::min(end + 1, text_.size()));
+    ok_ = ok_ && !result.empty();
+    return result;
+  }
+  template <typename T>
+  T number() {
+    const std::string_view text = word();
+    T value{};
+    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    ok_ = ok_ && error == std::errc() && stop == text.data() + text.size();
+    return value;
+  }
+  [[nodiscard]] std::string_view rest() const { return text_; }
+  [[nodiscard]] bool ok() const { return ok_; }
+
+ private:
+  std::string_view text_;
+  bool ok_ = true;
+};
+
+}  // namespace
+
+std::string record_text(const PointRecord& record) {
+  std::string text = fmt::format("{} {}", static_cast<int>(record.status), record.stages.size());
+  for (const StageNumbers& stage : record.stages) {
+    text += fmt::format(" {} {}", stage.stage, stage.binding);
+    for (const double value : stage.columns) text += fmt::format(" {}", value);
+    for (const double value : stage.q) text += fmt::format(" {}", value);
+  }
+  return text + " " + record.message;
+}
+
+bool read_record(std::string_view text, PointRecord& record) {
+  Words words(text);
+  record = {};
+  const int status = words.number<int>();
+  const auto stages = words.number<std::size_t>();
+  if (!words.ok() || status < 0 || status >= kPointStatuses || stages > 64) return false;
+  record.status = static_cast<PointStatus>(status);
+  for (std::size_t i = 0; i < stages; ++i) {
+    StageNumbers& stage = record.stages.emplace_back();
+    stage.stage = words.word();
+    stage.binding = words.number<std::uint8_t>();
+    for (double& value : stage.columns) value = words.number<double>();
+    for (double& value : stage.q) value = words.number<double>();
+  }
+  record.message = words.rest();
+  return words.ok();
+}
+
+SweepJournal::SweepJournal(const std::string& output, SweepTable& table, bool resume) : path_(output + ".part"), table_(table) {
+  open();
+  try {
+    load(table, resume);
+  } catch (...) {
+    static_cast<void>(close(descriptor_));
+    throw;
+  }
+}
+
+SweepJournal::~SweepJournal() {
+  if (descriptor_ < 0) return;
+  static_cast<void>(fsync(descriptor_));
+  static_cast<void>(close(descriptor_));
+}
+
+void SweepJournal::fail(int error) const {
+  throw UserError(fmt::format("cannot write \"{}\": {}", path_, std::generic_category().message(error)));
+}
+
+void SweepJournal::open() {
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (descriptor_ < 0) fail(errno);
+    const int locked = flock(descriptor_, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+    if (locked == EWOULDBLOCK) {
+      static_cast<void>(close(descriptor_));
+      descriptor_ = -1;
+      throw UserError(fmt::format("cannot write \"{}\": another rooftrace is writing it", path_));
+    }
+    struct stat mine {};
+    struct stat there {};
+    // Whoever finished in between removed the file that was opened here.
+    if (fstat(descriptor_, &mine) == 0 && stat(path_.c_str(), &there) == 0 && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev)
+      return;
+    static_cast<void>(close(descriptor_));
+    descriptor_ = -1;
+  }
+  throw UserError(fmt::format("cannot write \"{}\": it keeps vanishing", path_));
+}
+
+void SweepJournal::load(SweepTable& table, bool resume) {
+  std::string text;
+  std::string buffer(1 << 16, '\0');
+  for (ssize_t got = 0; (got = ::read(descriptor_, buffer.data(), buffer.size())) != 0;) {
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail(errno);
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  const std::string head = fmt::format("{} {}", kSchema, table.identity);
+  std::istringstream lines(text);
+  std::string line;
+  bool first = true, headed = false;
+  std::uint64_t known = 0;
+  while (std::getline(lines, line)) {
+    const std::string body = body_of(line);
+    if (first && !body.empty() && body != head) {
+      throw UserError(
+          fmt::format("\"{}\" holds points of another sweep, of other files or of another version; remove it, or choose another "
+                      "output",
+                      path_));
+    }
+    headed = headed || (first && body == head);
+    first = false;
+    if (body.empty() || body == head) continue;
+    Words words(body);
+    const auto point = words.number<std::uint64_t>();
+    const auto id = words.number<std::uint64_t>();
+    PointRecord record;
+    if (!words.ok() || point >= table.points.size() || id != point_id(table, point) || !read_record(words.rest(), record)) continue;
+    known += table.points[point].status == PointStatus::not_run ? 1 : 0;
+    table.points[point] = std::move(record);
+  }
+  if (known > 0 && !resume) {
+    throw UserError(fmt::format("\"{}\" holds {} finished points; go on with --resume, or remove it", path_, known));
+  }
+  // New, or killed before its first line was whole. Anything else is somebody's file that happens to have this name.
+  if (!headed && checked(head).rfind(text, 0) != 0) {
+    throw UserError(fmt::format("\"{}\" is in the way: it is no journal of a sweep; remove it, or choose another output", path_));
+  }
+  if (!headed && ftruncate(descriptor_, 0) != 0) fail(errno);
+  if (!headed) write(checked(head));
+  if (headed && !text.empty() && text.back() != '\n') write("\n");
+}
+
+void SweepJournal::write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail(errno);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+void SweepJournal::add(std::uint64_t point, const PointRecord& record) {
+  write(checked(fmt::format("{} {} {}", point, point_id(table_, point), record_text(record))));
+  if (std::chrono::steady_clock::now() - synced_ > kSyncEvery) sync();
+}
+
+void SweepJournal::sync() {
+  if (fsync(descriptor_) != 0 && errno != EINVAL) fail(errno);
+  synced_ = std::chrono::steady_clock::now();
+}
+
+void SweepJournal::remove() {
+  static_cast<void>(unlink(path_.c_str()));
+}
+
+}  // namespace rooftrace
