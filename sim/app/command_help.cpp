@@ -26,6 +26,7 @@ Examples:
 "rooftrace help VERB" or "rooftrace VERB --help" says more. "rooftrace --version" prints the version.
 Units: B is byte; kB, MB, GB are powers of 1000 and KiB, MiB, GiB of 1024; times are s, ms, us, ns.
 Exit codes: 0 done; 2 a mistake in the command line or a file, one line on standard error says where and what; 70 a mistake of ours.
+Sweeps and merges also: 3 some points failed, 4 points are missing, 75 stopped early (run again with --resume), 130 interrupted.
 )";
 
 constexpr std::string_view kSimulate =

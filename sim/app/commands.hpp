@@ -14,7 +14,7 @@ inline constexpr int kUsersMistake = 2;    ///< One line on standard error says 
 inline constexpr int kPointsFailed = 3;    ///< A sweep is complete, but some of its points have a message instead of numbers.
 inline constexpr int kPointsMissing = 4;   ///< merge: some points are in no shard; nothing was written.
 inline constexpr int kInternalError = 70;  ///< A mistake of ours.
-inline constexpr int kTryAgain = 75;       ///< SIGTERM or SIGUSR1 ended a sweep early: the same command with --resume goes on. slurm status: not done.
+inline constexpr int kTryAgain = 75;       ///< A sweep ended early by SIGTERM or SIGUSR1 goes on with --resume; slurm status: not done yet.
 inline constexpr int kInterrupted = 130;   ///< SIGINT did.
 
 int command_simulate(const Options& options);
