@@ -117,7 +117,9 @@ TEST(TextFile, SaysWhenPermissionIsMissing) {
   std::filesystem::permissions(folder.path(), std::filesystem::perms::all);
   // Root may read everything, so root reads as nobody (65534).
   const uid_t user = geteuid();
-  if (user == 0) ASSERT_EQ(seteuid(65534), 0);
+  if (user == 0) {
+    ASSERT_EQ(seteuid(65534), 0);
+  }
   const std::string message = load_message(file);
   ASSERT_EQ(seteuid(user), 0);
   EXPECT_EQ(message, file + ": cannot be read: Permission denied");
