@@ -92,9 +92,10 @@ void check_overrides(const WorkloadOptions& options) {
       words += (words.empty() ? "" : ", ") + std::string(name(one));
     }
     if (!known) fail(fmt::format("tiling.{}: this kernel class has no GEMM; those with one are {}", name(kernel_class), words));
+    const KernelClass of = kernel_class;  // clang 14 cannot capture a structured binding
     const auto field = [&](const char* key, std::int64_t value, std::int64_t low, std::int64_t high) {
       if (value < 0 || (value >= low && value <= high)) return;
-      fail(fmt::format("tiling.{}.{} is {}; it must be {} to {}", name(kernel_class), key, value, low, high));
+      fail(fmt::format("tiling.{}.{} is {}; it must be {} to {}", name(of), key, value, low, high));
     };
     field("block_m", override.block_m, 1, 1024);
     field("block_n", override.block_n, 1, 1024);

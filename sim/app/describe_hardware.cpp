@@ -174,7 +174,7 @@ std::string routes(const Topology& topology) {
     if (same != kinds.end() && to < topology.gpus()) {
       same->second.push_back(to);
     } else {
-      kinds.push_back({std::move(via), {to}});
+      kinds.push_back({via, {to}});
     }
   }
   std::string page;
