@@ -39,8 +39,11 @@ Touch AssociativeCache::touch(std::uint32_t set_index, std::uint64_t tag, std::u
   }
   if (hint == CacheHint::no_allocate) return {};
   Touch result;
-  std::uint32_t node = static_cast<std::uint32_t>(set.nodes.size());
-  if (node == ways_) {
+  auto node = static_cast<std::uint32_t>(set.nodes.size());
+  if (!set.free.empty()) {
+    node = set.free.back();
+    set.free.pop_back();
+  } else if (node == ways_) {
     node = set.last;
     result.victim_dirty = set.nodes[node].line.dirty;
     result.victim_tag = set.nodes[node].line.tag;
@@ -57,6 +60,15 @@ Touch AssociativeCache::touch(std::uint32_t set_index, std::uint64_t tag, std::u
     link_front(set, node);
   }
   return result;
+}
+
+void AssociativeCache::drop(std::uint32_t set_index, std::uint64_t tag) {
+  Set& set = sets_[set_index];
+  const auto found = set.place.find(tag);
+  if (found == set.place.end()) return;
+  unlink(set, found->second);
+  set.free.push_back(found->second);
+  set.place.erase(found);
 }
 
 std::vector<ResidentLine> AssociativeCache::lines(std::uint32_t set) const {

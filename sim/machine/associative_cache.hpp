@@ -17,6 +17,7 @@ class AssociativeCache {
 
   void prefetch(std::uint32_t /*set*/) const {}
   Touch touch(std::uint32_t set_index, std::uint64_t tag, std::uint32_t sectors, bool writes, CacheHint hint);
+  void drop(std::uint32_t set_index, std::uint64_t tag);
   [[nodiscard]] std::vector<ResidentLine> lines(std::uint32_t set) const;
 
  private:
@@ -28,6 +29,7 @@ class AssociativeCache {
   struct Set {
     std::unordered_map<std::uint64_t, std::uint32_t> place;  ///< tag -> node
     std::vector<Node> nodes;
+    std::vector<std::uint32_t> free;  ///< Nodes of dropped lines.
     std::uint32_t first = kNone, last = kNone;
   };
   static void unlink(Set& set, std::uint32_t node);

@@ -52,6 +52,15 @@ class PackedCache {
     return promotes ? touch_promoting(set, key, bits) : touch_otherwise(set, key, bits, hint);
   }
 
+  /// Forgets a line without writing it back; the ones behind it move up.
+  void drop(std::uint32_t set_index, std::uint64_t tag) {
+    PackedSet& set = sets_[set_index];
+    const std::uint32_t found = Ops::find(set, packed_key(tag));
+    if (found >= kPackedWays) return;
+    for (std::uint32_t i = found; i < last_; ++i) Ops::put(set, i, Ops::at(set, i + 1));
+    Ops::put(set, last_, 0);
+  }
+
   /// Lines of a set, first to be kept first.
   [[nodiscard]] std::vector<ResidentLine> lines(std::uint32_t set) const {
     std::vector<ResidentLine> out;
@@ -111,6 +120,9 @@ class ReferenceCache {
 
   void prefetch(std::uint32_t /*set*/) const {}
   Touch touch(std::uint32_t set_index, std::uint64_t tag, std::uint32_t sectors, bool writes, CacheHint hint);
+  void drop(std::uint32_t set_index, std::uint64_t tag) {
+    std::erase_if(sets_[set_index].lines, [tag](const ResidentLine& line) { return line.tag == tag; });
+  }
   [[nodiscard]] std::vector<ResidentLine> lines(std::uint32_t set) const { return sets_[set].lines; }
 
  private:

@@ -14,7 +14,7 @@ std::unique_ptr<L2> make_l2(const L2Context& context, TagStore store) {
   const L2Spec& spec = *context.spec;
   const IndexMap index(spec.sets(), spec.line, spec.hash == IndexHash::hashed);
   const bool packs = spec.ways <= kPackedWays && spec.line / spec.sector <= 4 && spec.policy != Replacement::random &&
-                     index.tags(context.address_end / spec.line + 1) <= kPackedTags;
+                     (index.tags(context.address_end / spec.line + 1) << LinePlaces(spec).tag_shift()) <= kPackedTags;
   if (store == TagStore::automatic && spec.ways > kManyWays && spec.policy != Replacement::random) {
     return std::make_unique<L2Walk<AssociativeCache>>(context, AssociativeCache(spec.sets(), spec.ways, spec.policy == Replacement::lru));
   }

@@ -13,6 +13,7 @@
 #include "sim/machine/first_touch.hpp"
 #include "sim/machine/hbm.hpp"
 #include "sim/machine/l2.hpp"
+#include "sim/machine/line_places.hpp"
 
 namespace rooftrace {
 
@@ -28,10 +29,12 @@ class L2Walk final : public L2 {
         sector_shift_(static_cast<std::uint32_t>(std::countr_zero(spec_.sector))),
         sectors_per_line_(spec_.line / spec_.sector),
         index_(spec_.sets(), spec_.line, spec_.hash == IndexHash::hashed),
+        places_(spec_),
         cache_(std::move(cache)),
         first_touch_(context.address_end, spec_.line, spec_.sector),
         hbm_(*context.hbm, spec_.sector),
-        pipe_(spec_.bandwidth) {}
+        pipe_(spec_.bandwidth),
+        crossing_(from_seconds(spec_.latency_far) - from_seconds(spec_.latency_near)) {}
 
   Time access(std::span<const Access> accesses, const Requester& who, std::uint32_t partition, Time now) override {
     const Access& like = accesses.front();
@@ -39,8 +42,8 @@ class L2Walk final : public L2 {
     call.hint = like.hint;
     call.writes = like.op != AccessOp::load;
     call.fetches = like.op != AccessOp::store;
-    call.near_begin = static_cast<std::uint32_t>(index_.sets() * partition / spec_.partitions);
-    call.near_sets = static_cast<std::uint32_t>(index_.sets() * (partition + 1) / spec_.partitions) - call.near_begin;
+    call.partition = partition;
+    call.near_begin = places_.begin(partition);
     call.now = now;
     call.q = who.q;
     const IndexMap index = index_;  // a local copy stays in registers: no store of the lookups can change it
@@ -59,7 +62,7 @@ class L2Walk final : public L2 {
   void forget_first_touches() override { first_touch_ = FirstTouch(address_end_, spec_.line, spec_.sector); }
   [[nodiscard]] std::vector<std::uint64_t> resident(std::uint32_t set) const override {
     std::vector<std::uint64_t> out;
-    for (const ResidentLine& line : cache_.lines(set)) out.push_back(index_.line(set, line.tag));
+    for (const ResidentLine& line : cache_.lines(set)) out.push_back(line_at(set, line.tag));
     return out;
   }
 
@@ -68,15 +71,18 @@ class L2Walk final : public L2 {
   static constexpr std::uint32_t kBatch = 16;
   struct Pending {
     std::uint64_t line;
-    std::uint64_t tag;
-    std::uint32_t set;
+    std::uint64_t tag;   ///< Of the place that is looked up first: home, or the copy beside the requester.
+    std::uint32_t set;   ///< Of the same place.
+    std::uint32_t home;  ///< Set of the home.
     std::uint32_t sectors;
+    std::uint32_t remote;  ///< 1: the home is in another partition than the requester.
   };
   using Batch = std::array<Pending, kBatch>;
   struct Miss {
     std::uint64_t line;
     std::uint64_t* touched;  ///< The line's word of first_touch_.
     std::uint32_t sectors;
+    std::uint32_t remote;
   };
 
   /// One call of access(): what is the same for all its lines, and what adds up.
@@ -85,10 +91,12 @@ class L2Walk final : public L2 {
     bool writes = false;
     bool fetches = false;
     bool fetched = false;
-    std::uint32_t near_begin = 0, near_sets = 0;  ///< Sets of the requester's partition.
+    std::uint32_t fetched_far = 0;  ///< Not 0: some of it came from HBM behind another partition.
+    std::uint32_t partition = 0;    ///< The requester's.
+    std::uint32_t near_begin = 0;   ///< First set of it.
     Time now = 0;
     Time ready = 0;  ///< When HBM is through with this call's sectors; 0: HBM was not asked.
-    std::uint64_t asked = 0, missed = 0, compulsory = 0, refetched = 0, lines_far = 0;
+    std::uint64_t asked = 0, missed = 0, compulsory = 0, refetched = 0, crossed = 0;
     ByteCounts* q = nullptr;
   };
 
@@ -103,8 +111,19 @@ class L2Walk final : public L2 {
       if (address > start) sectors &= full << ((address - start) >> sector_shift_);
       if (end < start + spec_.line) sectors &= full >> (sectors_per_line_ - 1 - ((end - 1 - start) >> sector_shift_));
       const SetAndTag where = index.locate(line);
+      // unsigned: below the partition wraps round
+      const std::uint32_t remote = where.set - call.near_begin >= places_.sets() ? 1 : 0;
+      Pending& p = batches_[current_][pending_++];
+      p = {line, where.tag << places_.tag_shift(), where.set, where.set, sectors, remote};
       cache_.prefetch(where.set);
-      batches_[current_][pending_++] = {line, where.tag, where.set, sectors};
+      if (remote != 0 && places_.copies()) {
+        const SetAndTag copy = places_.copy({p.set, p.tag}, call.partition);
+        cache_.prefetch(copy.set);
+        if (!call.writes) {
+          p.set = copy.set;
+          p.tag = copy.tag;
+        }
+      }
       if (pending_ < kBatch) continue;
       current_ ^= 1U;
       look_up(batches_[current_], waiting_, call);
@@ -113,25 +132,57 @@ class L2Walk final : public L2 {
     }
   }
 
-  /// First all lookups, then all misses: which line hits is hard to predict, so the misses are gathered without a branch.
+  /// First all lookups, then all misses: which line hits is hard to predict, so the misses are gathered without a branch. A load that
+  /// does not find all its sectors in the copy beside it goes on to the line's home.
   void look_up(const Batch& batch, std::uint32_t count, Call& call) {
     std::array<Miss, kBatch> missed;
-    std::uint32_t misses = 0;
+    std::array<Pending, kBatch> onward;
+    std::uint32_t misses = 0, goes_on = 0;
     std::uint64_t asked = 0;
-    std::uint64_t far = 0;
+    const std::uint32_t first_is_copy = places_.copies() && !call.writes ? 1 : 0;
     for (std::uint32_t i = 0; i < count; ++i) {
       const Pending& p = batch[i];
-      const Touch touch = cache_.touch(p.set, p.tag, p.sectors, call.writes, call.hint);
+      const std::uint32_t missing = touch(p.set, p.tag, p.sectors, call);
       asked += static_cast<std::uint32_t>(std::popcount(p.sectors));
-      far += p.set - call.near_begin >= call.near_sets ? 1 : 0;  // unsigned: below the partition wraps round
-      if (touch.victim_dirty != 0) write_back(index_.line(p.set, touch.victim_tag), touch.victim_dirty, call);
-      const std::uint32_t missing = p.sectors & ~touch.valid;
-      missed[misses] = {p.line, first_touch_.find(p.line), missing};
-      misses += missing != 0 ? 1 : 0;
+      const std::uint32_t at_copy = p.remote & first_is_copy;
+      missed[misses] = {p.line, first_touch_.find(p.line), missing, p.remote};
+      misses += missing != 0 && at_copy == 0 ? 1 : 0;
+      onward[goes_on] = p;
+      onward[goes_on].sectors = missing;
+      goes_on += missing != 0 && at_copy != 0 ? 1 : 0;
+      call.crossed += p.remote != 0 && at_copy == 0 ? static_cast<std::uint32_t>(std::popcount(p.sectors)) : 0;
     }
     call.asked += asked;
-    call.lines_far += far;
+    if (call.writes && places_.copies()) drop_copies(batch, count);
+    for (std::uint32_t i = 0; i < goes_on; ++i) {
+      const Pending& p = onward[i];
+      const std::uint32_t missing = touch(p.home, places_.home_tag(p.tag), p.sectors, call);
+      call.crossed += static_cast<std::uint32_t>(std::popcount(p.sectors));
+      missed[misses] = {p.line, first_touch_.find(p.line), missing, 1};
+      misses += missing != 0 ? 1 : 0;
+    }
     if (misses != 0) serve_misses(std::span(missed.data(), misses), call);
+  }
+
+  /// Looks one place up, writing back what it pushes out; returns the sectors that were not there.
+  std::uint32_t touch(std::uint32_t set, std::uint64_t tag, std::uint32_t sectors, Call& call) {
+    const Touch touch = cache_.touch(set, tag, sectors, call.writes, call.hint);
+    if (touch.victim_dirty != 0) write_back(line_at(set, touch.victim_tag), touch.victim_dirty, call);
+    return sectors & ~touch.valid;
+  }
+
+  /// What is written at home is no longer true elsewhere.
+  void drop_copies(const Batch& batch, std::uint32_t count) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+      for (std::uint32_t partition = 0; partition < spec_.partitions; ++partition) {
+        const SetAndTag copy = places_.copy({batch[i].home, batch[i].tag}, partition);
+        if (copy.set != batch[i].home) cache_.drop(copy.set, copy.tag);
+      }
+    }
+  }
+
+  [[nodiscard]] std::uint64_t line_at(std::uint32_t set, std::uint64_t tag) const {
+    return index_.line(places_.home_set(set, tag), tag >> places_.tag_shift());
   }
 
   void serve_misses(std::span<const Miss> misses, Call& call) {
@@ -143,6 +194,7 @@ class L2Walk final : public L2 {
       fresh += static_cast<std::uint32_t>(std::popcount(first_touch_.mark(miss.touched, miss.line, miss.sectors)));
     }
     call.missed += all;
+    for (const Miss& miss : misses) call.fetched_far |= miss.remote;
     if (call.fetches) {
       fetch_all(misses, call);
       call.compulsory += fresh;
@@ -195,14 +247,13 @@ class L2Walk final : public L2 {
       who.cache->sectors_hit += call.asked - call.missed;
     }
     if (like.op != AccessOp::load) who.q->at(LevelId::l2, like.role, Direction::write, Cause::requested) += moved;
-    const std::uint64_t far_bytes = call.lines_far * spec_.line;
-    who.cache->fabric_bytes += far_bytes < moved ? far_bytes : moved;
+    who.cache->fabric_bytes += call.crossed * spec_.sector;
     const std::uint64_t passes = like.op == AccessOp::reduce ? 2 : 1;  // an atomic reads and writes at L2
-    const Time latency = from_seconds(call.lines_far != 0 ? spec_.latency_far : spec_.latency_near);
+    const Time latency = from_seconds(call.crossed != 0 ? spec_.latency_far : spec_.latency_near);
     Time ready = pipe_.send(call.now, static_cast<double>(moved * passes)) + latency;
     if (call.ready != 0) {
       // HBM's load-to-use latency contains the way through L2; a write-back has no one waiting for an answer.
-      const Time through = call.ready + (call.fetched ? hbm_latency_ : 0);
+      const Time through = call.ready + (call.fetched ? hbm_latency_ + (call.fetched_far != 0 ? crossing_ : 0) : 0);
       if (through > ready) ready = through;
     }
     return ready;
@@ -216,10 +267,12 @@ class L2Walk final : public L2 {
   std::uint32_t sector_shift_;
   std::uint32_t sectors_per_line_;
   IndexMap index_;
+  LinePlaces places_;
   Cache cache_;
   FirstTouch first_touch_;
   Hbm hbm_;
   RatedChannel pipe_;
+  Time crossing_;  ///< From one partition to another and back.
   std::array<Batch, 2> batches_{};
   std::uint32_t current_ = 0;  ///< The batch that fills.
   std::uint32_t pending_ = 0;  ///< Lines in it.
@@ -238,7 +291,7 @@ std::uint64_t L2Walk<Cache>::fingerprint(const LayerFrame& frame) const {
     const std::vector<ResidentLine> lines = cache_.lines(static_cast<std::uint32_t>(set));
     add(lines.size());
     for (const ResidentLine& line : lines) {
-      std::uint64_t address = index_.line(static_cast<std::uint32_t>(set), line.tag) << line_shift_;
+      std::uint64_t address = line_at(static_cast<std::uint32_t>(set), line.tag) << line_shift_;
       std::uint64_t layer = ~std::uint64_t{0};
       if (address >= frame.begin && address < frame.end && frame.stride != 0) {
         layer = (address - frame.begin) / frame.stride - static_cast<std::uint64_t>(frame.layer);

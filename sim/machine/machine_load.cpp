@@ -99,6 +99,7 @@ L2Spec load_l2(const ConfigNode& node) {
   l2.line = static_cast<std::uint32_t>(bytes(node["line"], kChunkBytes));
   l2.sector = static_cast<std::uint32_t>(bytes(node["sector"], kChunkBytes));
   l2.partitions = count(node["partitions"], 1, 64);
+  if (const auto copies = node.find("copies")) l2.copies = copies->boolean();
   l2.slices = count(node["slices"]);
   l2.bandwidth = quantity(node["bandwidth"], kBandwidth);
   l2.peak_bandwidth = quantity(node["peak_bandwidth"], kBandwidth);

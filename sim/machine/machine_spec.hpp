@@ -44,11 +44,13 @@ struct L2Spec {
   std::uint32_t line = 128;
   std::uint32_t sector = 32;
   std::uint32_t partitions = 1;
+  /// A partition keeps copies of lines whose home is another one: an SM looks into the partition beside it first.
+  bool copies = false;
   std::uint32_t slices = 1;
   double bandwidth = 0;       ///< B/s, all slices together, sustained.
   double peak_bandwidth = 0;  ///< B/s, slices * bytes per clock * clock: the roofline's beta.
   double latency_near = 0;    ///< s, load to use, hit in the SM's own partition.
-  double latency_far = 0;     ///< s, hit in another partition.
+  double latency_far = 0;     ///< s, load to use, hit in the line's home partition when that is another one.
   IndexHash hash = IndexHash::hashed;
   Replacement policy = Replacement::lru;
 
@@ -63,7 +65,7 @@ struct HbmSpec {
   double read_efficiency = 1;  ///< Sustained share of it for pure reads.
   double write_efficiency =
       1;  ///< Share for the written bytes of a mix: 1/(read share/read_efficiency + write share/write_efficiency) is what a mix reaches.
-  double latency = 0;              ///< s, load to use of an SM that misses L2, unloaded.
+  double latency = 0;              ///< s, load to use of an SM that misses L2, unloaded; the line's home is the SM's own partition.
   std::uint64_t capacity = 0;      ///< Bytes on the board.
   std::uint32_t interleave = 512;  ///< Bytes that stay on one channel before the next.
 };
