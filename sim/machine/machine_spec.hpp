@@ -111,7 +111,8 @@ struct MachineSpec {
   [[nodiscard]] double peak(Pipe pipe, DataType type) const;
   /// Sustained rate: the same at tensor_clock (tensor) or clock (others).
   [[nodiscard]] double sustained(Pipe pipe, DataType type) const;
-  [[nodiscard]] DeviceShape shape() const;
+  [[nodiscard]] std::uint32_t compute_capability() const;  ///< 90 of "sm_90" or "sm_90a"; 0 of an arch without digits.
+  [[nodiscard]] DeviceShape shape() const;                 ///< peers is left as it is: that takes a topology and a group.
 };
 
 }  // namespace rooftrace
