@@ -80,16 +80,13 @@ constexpr std::uint32_t kOutstanding = 2;  // Passes of a block under way (assum
 
 class RingProgram final : public BlockProgram {
  public:
-  RingProgram(const AllReduceProblem& problem, const Protocol& protocol, const Layout& layout)
-      : p_(problem), protocol_(protocol), l_(layout), width_(width(problem.type)) {
+  RingProgram(const AllReduceProblem& problem, const Protocol& protocol, const Layout& layout, double rate)
+      : p_(problem), protocol_(protocol), l_(layout), width_(width(problem.type)), rate_(rate) {
     per_operation_ = protocol.slices * layout.passes;
     per_loop_ = (2 * p_.ranks - 1) * per_operation_;
   }
 
   [[nodiscard]] std::uint32_t steps(std::uint32_t) const override { return per_loop_ * l_.loops; }
-  /// Steps from the last of a slice to the first of the same slice in the next operation; by protocols of one slice every pass is on its
-  /// own.
-  [[nodiscard]] std::uint32_t wait() const { return protocol_.slices == 1 ? per_operation_ : per_operation_ - l_.passes + 1; }
 
   void fill(std::uint32_t block, std::uint32_t step, Step& out) const override {
     const std::uint32_t n = p_.ranks;
@@ -108,9 +105,9 @@ class RingProgram final : public BlockProgram {
     if (pass == 0) pause += protocol_.pause;
     out.pause = from_seconds(pause);
     // What a block stores leaves before it stores much more: links serve the channels in turn.
-    if (operation > 0 || pass > 0) out.after = kOutstanding;
-    if (operation > 0 && protocol_.slices > 1 && pass == 0) out.after = wait();
-    if (protocol_.slices == 1) out.after = std::min(out.after, wait());
+    if (step > 0) out.after = kOutstanding;
+    if (out.after != 0 && protocol_.slices > 1 && pass == 0) out.after = 1;  // The fence before the flag of the slice before.
+    if (protocol_.slices == 1) out.after = std::min(out.after, per_operation_);
     if (count == 0) return;
 
     const auto slot = [&](std::uint64_t hop) {
@@ -120,7 +117,9 @@ class RingProgram final : public BlockProgram {
     if (operation < n) push(out.loads, p_.input + first * width_, bytes, AccessOp::load, Home::local);
     if (operation > 0 && operation < n) out.work[static_cast<std::size_t>(Pipe::cuda)] = static_cast<double>(count);
     if (operation + 1 >= n) push(out.stores, p_.output + first * width_, bytes, AccessOp::store, Home::local);
-    if (operation < 2 * n - 2) push(out.stores, p_.peer + slot(operation), wire, AccessOp::store, Home::peer);
+    if (operation == 2 * n - 2) return;
+    if (rate_ > 0) out.least = from_seconds(static_cast<double>(bytes) / rate_);
+    push(out.stores, p_.peer + slot(operation), wire, AccessOp::store, Home::peer);
   }
 
  private:
@@ -128,6 +127,7 @@ class RingProgram final : public BlockProgram {
   Protocol protocol_;
   Layout l_;
   std::uint64_t width_ = 2;
+  double rate_ = 0;  ///< B/s of data that a channel sends at most; 0: not limited.
   std::uint32_t per_operation_ = 1, per_loop_ = 1;
 };
 
@@ -162,16 +162,15 @@ Kernel make_ring_all_reduce(const DeviceShape& gpu, const AllReduceProblem& prob
       }
     }
   }
-  auto program = std::make_shared<RingProgram>(problem, cut, l);
   Kernel kernel;
   kernel.label = fmt::format("all_reduce ring {} {} ranks", name(protocol), n);
   kernel.kernel_class = KernelClass::all_reduce;
   kernel.grid = channels;
-  kernel.longest_wait = std::max(program->wait(), kOutstanding);
+  kernel.longest_wait = kOutstanding;
   kernel.work[static_cast<std::size_t>(Pipe::cuda)] = static_cast<double>(reduced);
   kernel.footprint.push_back({TensorRole::activations, Home::local, bytes + received, bytes, true});
   kernel.footprint.push_back({TensorRole::activations, Home::peer, 0, sent, true});
-  kernel.program = std::move(program);
+  kernel.program = std::make_shared<RingProgram>(problem, cut, l, nccl_block_rate(gpu, protocol));
   return kernel;
 }
 

@@ -18,8 +18,8 @@ constexpr std::uint32_t kOutstanding = 2;  // As in a ring.
 
 class TreeProgram final : public BlockProgram {
  public:
-  TreeProgram(const AllReduceProblem& problem, const Protocol& protocol, const Layout& layout)
-      : p_(problem), protocol_(protocol), l_(layout), width_(width(problem.type)) {
+  TreeProgram(const AllReduceProblem& problem, const Protocol& protocol, const Layout& layout, double rate)
+      : p_(problem), protocol_(protocol), l_(layout), width_(width(problem.type)), rate_(rate) {
     per_operation_ = protocol.slices * layout.passes;
   }
 
@@ -43,6 +43,8 @@ class TreeProgram final : public BlockProgram {
     out.after = kOutstanding;
     if (count == 0) return;
 
+    // Up and down are halves of the block, each at the rate of one; here they take turns.
+    if (rate_ > 0) out.least = from_seconds(static_cast<double>(bytes) / rate_);
     const std::uint64_t slot = (l_.place(block, loop) + grains.begin - chunk.begin) * protocol_.wire;
     const std::uint64_t below = slot, above = slot + l_.hop_grains() * protocol_.wire;
     push(out.loads, p_.receive + (up ? below : above), wire, AccessOp::load, Home::local);
@@ -60,6 +62,7 @@ class TreeProgram final : public BlockProgram {
   Protocol protocol_;
   Layout l_;
   std::uint64_t width_ = 2;
+  double rate_ = 0;
   std::uint32_t per_operation_ = 1;
 };
 
@@ -88,7 +91,7 @@ Kernel make_tree_all_reduce(const DeviceShape& gpu, const AllReduceProblem& prob
   const std::uint64_t wire = l.grains * cut.wire;
   kernel.footprint.push_back({TensorRole::activations, Home::local, bytes + 2 * wire, bytes, true});
   kernel.footprint.push_back({TensorRole::activations, Home::peer, 0, 2 * wire, true});
-  kernel.program = std::make_shared<TreeProgram>(problem, cut, l);
+  kernel.program = std::make_shared<TreeProgram>(problem, cut, l, 2 * nccl_block_rate(gpu, protocol));
   return kernel;
 }
 

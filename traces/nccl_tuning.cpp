@@ -125,4 +125,17 @@ std::uint32_t nccl_channels(const DeviceShape& gpu, const NcclPlan& plan, std::u
   return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(bytes / per_channel, 1, most));
 }
 
+double nccl_block_rate(const DeviceShape& gpu, NcclProtocol protocol) {
+  const Generation& g = generation(gpu);
+  switch (protocol) {
+    case NcclProtocol::ll:
+      return 0;
+    case NcclProtocol::ll128:
+      return g.ring_ll128 / 2 * 1e9;
+    case NcclProtocol::simple:
+      break;
+  }
+  return g.tree / 2 * 1e9;
+}
+
 }  // namespace rooftrace

@@ -36,5 +36,8 @@ struct NcclPlan {
 /// Rings (or trees, or NVLS heads) that work side by side, each one block: for this many bytes, as NCCL thins them out for small messages.
 [[nodiscard]] std::uint32_t nccl_channels(const DeviceShape& gpu, const NcclPlan& plan, std::uint32_t ranks, std::uint64_t bytes);
 
+/// B/s of data that one channel (one block) sends at most, LL aside, which its flags limit: half of NCCL's constants per channel of its
+/// graph, because it runs two blocks for each (tuning.cc, perChMaxRingLL128Bws; for simple perChMaxTreeBws; connect.cc).
+[[nodiscard]] double nccl_block_rate(const DeviceShape& gpu, NcclProtocol protocol);
 
 }  // namespace rooftrace

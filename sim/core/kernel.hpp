@@ -39,6 +39,9 @@ struct Step {
   /// Picoseconds that the block spends by itself before the loads: barriers, fences and flags of a protocol, the start of a library's
   /// kernel.
   Time pause = 0;
+  /// Picoseconds from the step's loads to its stores at least: a block whose stores to a link are limited takes its time, whatever the
+  /// machine's channels could do.
+  Time least = 0;
 
   void clear() {
     loads.clear();
@@ -46,6 +49,7 @@ struct Step {
     work = {};
     after = 0;
     pause = 0;
+    least = 0;
   }
 };
 

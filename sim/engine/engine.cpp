@@ -19,6 +19,7 @@ constexpr std::uint32_t kKindBits = 3;
 /// A step whose loads have been issued, or that waits to issue them.
 struct InFlight {
   Step step;
+  Time issued = 0;
   Time ready = 0;
 };
 
@@ -162,6 +163,7 @@ class TimedRun {
 
   void issue_loads(Block& block, Time now) {
     InFlight& next = in_flight(block, block.issued);
+    next.issued = now;
     next.ready = next.step.loads.empty() ? now : memory_.access(next.step.loads, requester(block), now);
     KernelState& state = states_[block.kernel];
     state.end = std::max(state.end, next.ready);
@@ -213,8 +215,9 @@ class TimedRun {
 
   void work(std::uint32_t slot, Time now) {
     Block& block = blocks_[slot];
-    const Step& step = in_flight(block, block.current).step;
-    Time end = now;
+    const InFlight& flight = in_flight(block, block.current);
+    const Step& step = flight.step;
+    Time end = std::max(now, flight.issued + step.least);
     for (std::size_t p = 0; p < kPipes; ++p) {
       if (step.work[p] <= 0 || block.place == scheduler_.copy_engine()) continue;
       const double rate = spec_.rate(static_cast<Pipe>(p), kernels_[block.kernel].tensor_type);
