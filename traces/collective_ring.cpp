@@ -105,7 +105,7 @@ class RingProgram final : public BlockProgram {
     if (pass == 0) pause += protocol_.pause;
     out.pause = from_seconds(pause);
     // What a block stores leaves before it stores much more: links serve the channels in turn.
-    if (step > 0) out.after = kOutstanding;
+    out.after = std::min(step, kOutstanding);
     if (out.after != 0 && protocol_.slices > 1 && pass == 0) out.after = 1;  // The fence before the flag of the slice before.
     if (protocol_.slices == 1) out.after = std::min(out.after, per_operation_);
     if (count == 0) return;

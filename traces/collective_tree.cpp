@@ -40,7 +40,7 @@ class TreeProgram final : public BlockProgram {
     // The other hops of the first message: their latency is in serial_hops.
     if (step == 0) pause += protocol_.start + (2.0 * (p_.ranks - 1) - 2) * protocol_.slices * protocol_.pause;
     out.pause = from_seconds(pause);
-    out.after = kOutstanding;
+    out.after = std::min(step, kOutstanding);
     if (count == 0) return;
 
     // Up and down are halves of the block, each at the rate of one; here they take turns.
