@@ -94,5 +94,15 @@ TEST(DescribeHardware, SaysWhatAMachineDoesNotHave) {
   EXPECT_THAT(page("v100-sxm"), HasSubstr("  gpu0     -- gpu1, gpu2, gpu3 (2 links), gpu4 (2 links)\n"));
 }
 
+// Keys that a file may leave out: the host's own copies, and the call of a blocking copy.
+TEST(DescribeHardware, CopiesOfTheHost) {
+  const std::string a100 = page("a100-sxm-80gb");
+  EXPECT_THAT(a100, HasSubstr("3 us to start a copy, 12 us to wait for it."));
+  EXPECT_THAT(a100, HasSubstr("one thread copies 10.5 GB/s"));
+  const std::string h100 = page("h100-sxm");
+  EXPECT_THAT(h100, HasSubstr("3 us to start a copy.\n"));
+  EXPECT_THAT(h100, HasSubstr("one thread copies 10.5 GB/s"));  // the standard
+}
+
 }  // namespace
 }  // namespace rooftrace
