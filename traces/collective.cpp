@@ -1,180 +1,130 @@
-// The block programs of the two all-reduces. Blocks share each chunk evenly; a block moves its share of a hop in slices.
+// Which all-reduce is done, and the room it needs.
 #include "traces/collective.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <memory>
+#include <array>
 #include <stdexcept>
+
+#include "traces/collective_kernels.hpp"
 
 namespace rooftrace {
 namespace {
 
-constexpr std::uint64_t kSliceBytes = 32 * 1024;        // One step: what a block of 512 threads keeps in flight.
-constexpr std::uint64_t kRingBlockBytes = 4 * 1024;     // Below this much of a chunk another block does not pay.
-constexpr std::uint32_t kRingBlocks = 24;               // Channels that NCCL opens inside an NVSwitch node.
-constexpr std::uint64_t kOneShotBlockBytes = 8 * 1024;  // 512 threads of 16 B, once around.
-constexpr std::uint32_t kOneShotBlocks = 36;            // vLLM's custom all-reduce: more blocks only wait for each other's flags.
+using collective::width;
 
-/// Elements [begin, end) of share `i` of `n` equal shares of [low, high).
-struct Share {
-  std::uint64_t begin, end;
-  Share(std::uint64_t low, std::uint64_t high, std::uint64_t i, std::uint64_t n)
-      : begin(low + (high - low) * i / n), end(low + (high - low) * (i + 1) / n) {}
-};
+// NCCL never predicts LL to be the fastest beyond this (its bandwidth is a third of the others', and they catch up at a few MiB).
+constexpr std::uint64_t kMostLl = 64ULL << 20;
 
-std::uint64_t ceil_div(std::uint64_t a, std::uint64_t b) {
-  return (a + b - 1) / b;
+constexpr std::array kAlgorithmNames = {std::string_view("automatic"), std::string_view("nccl"), std::string_view("ring"),
+                                        std::string_view("tree"),      std::string_view("nvls"), std::string_view("one_shot"),
+                                        std::string_view("two_shot")};
+constexpr std::array kProtocolNames = {std::string_view("automatic"), std::string_view("ll"), std::string_view("ll128"),
+                                       std::string_view("simple")};
+
+AllReduce algorithm_of(NcclAlgorithm algorithm) {
+  switch (algorithm) {
+    case NcclAlgorithm::tree:
+      return AllReduce::tree;
+    case NcclAlgorithm::nvls:
+      return AllReduce::nvls;
+    case NcclAlgorithm::ring:
+      break;
+  }
+  return AllReduce::ring;
 }
 
-std::uint64_t width(DataType type) {
-  return static_cast<std::uint64_t>(bytes_per_element(type));
-}
-
-Access run(std::uint64_t address, std::uint64_t bytes, AccessOp op, Home home) {
-  Access access;
-  access.address = address;
-  access.row_bytes = static_cast<std::uint32_t>(bytes);
-  access.op = op;
-  access.home = home;
-  return access;
-}
-
-class RingProgram final : public BlockProgram {
- public:
-  RingProgram(const AllReduceProblem& problem, std::uint32_t blocks) : p_(problem), blocks_(blocks), width_(width(problem.type)) {
-    slot_bytes_ = ceil_div(p_.elements, p_.ranks) * width_;
-    slices_ = static_cast<std::uint32_t>(std::max<std::uint64_t>(1, ceil_div(ceil_div(slot_bytes_, blocks), kSliceBytes)));
-  }
-
-  // Hops 0 .. 2n-3 send; one more step set takes in what the last one brings.
-  [[nodiscard]] std::uint32_t steps(std::uint32_t) const override { return (2 * p_.ranks - 1) * slices_; }
-
-  void fill(std::uint32_t block, std::uint32_t step, Step& out) const override {
-    const std::uint32_t hop = step / slices_;
-    const std::uint32_t n = p_.ranks;
-    // Rank 0: while reducing it passes on chunk -hop, while gathering chunk 1 - (hop - (n - 1)) = -hop again, modulo n.
-    const std::uint64_t index = (2 * n - hop) % n;
-    const Share chunk(0, p_.elements, index, n);
-    const Share mine(chunk.begin, chunk.end, block, blocks_);
-    const Share slice(mine.begin, mine.end, step % slices_, slices_);
-    const std::uint64_t count = slice.end - slice.begin;
-    if (count == 0) return;
-    const std::uint64_t bytes = count * width_;
-    const std::uint64_t in_slot = (slice.begin - chunk.begin) * width_;
-    const bool reduces = hop > 0 && hop < n;
-    if (hop > 0) out.loads.push_back(run(p_.receive + (hop - 1) * slot_bytes_ + in_slot, bytes, AccessOp::load, Home::local));
-    if (hop < n) out.loads.push_back(run(p_.input + slice.begin * width_, bytes, AccessOp::load, Home::local));
-    if (reduces) out.work[static_cast<std::size_t>(Pipe::cuda)] = static_cast<double>(count);
-    if (hop >= n - 1) out.stores.push_back(run(p_.output + slice.begin * width_, bytes, AccessOp::store, Home::local));
-    if (hop < 2 * n - 2) out.stores.push_back(run(p_.peer + hop * slot_bytes_ + in_slot, bytes, AccessOp::store, Home::peer));
-  }
-
- private:
-  AllReduceProblem p_;
-  std::uint32_t blocks_ = 1;
-  std::uint64_t width_ = 2;
-  std::uint64_t slot_bytes_ = 0;
-  std::uint32_t slices_ = 1;
-};
-
-class OneShotProgram final : public BlockProgram {
- public:
-  OneShotProgram(const AllReduceProblem& problem, std::uint32_t blocks) : p_(problem), blocks_(blocks), width_(width(problem.type)) {
-    const std::uint64_t block_bytes = ceil_div(p_.elements, blocks) * width_;
-    slices_ = static_cast<std::uint32_t>(ceil_div(block_bytes * p_.ranks, kSliceBytes));
-  }
-
-  [[nodiscard]] std::uint32_t steps(std::uint32_t) const override { return slices_; }
-
-  void fill(std::uint32_t block, std::uint32_t step, Step& out) const override {
-    const Share mine(0, p_.elements, block, blocks_);
-    const Share slice(mine.begin, mine.end, step, slices_);
-    const std::uint64_t count = slice.end - slice.begin;
-    if (count == 0) return;
-    const std::uint64_t bytes = count * width_;
-    out.loads.push_back(run(p_.input + slice.begin * width_, bytes, AccessOp::load, Home::local));
-    Access peers = run(p_.peer + slice.begin * width_, bytes, AccessOp::load, Home::peer);
-    peers.rows = p_.ranks - 1;
-    peers.pitch = p_.elements * width_;
-    out.loads.push_back(peers);
-    out.work[static_cast<std::size_t>(Pipe::cuda)] = static_cast<double>(count) * (p_.ranks - 1);
-    out.stores.push_back(run(p_.output + slice.begin * width_, bytes, AccessOp::store, Home::local));
-  }
-
- private:
-  AllReduceProblem p_;
-  std::uint32_t blocks_ = 1;
-  std::uint64_t width_ = 2;
-  std::uint32_t slices_ = 1;
-};
-
-void check(const AllReduceProblem& p) {
-  if (p.ranks < 2) throw std::invalid_argument("all-reduce: at least two ranks");
-  if (p.elements == 0) throw std::invalid_argument("all-reduce: nothing to reduce");
-  if (width(p.type) == 0) throw std::invalid_argument("all-reduce: elements of whole bytes only");
-}
-
-std::uint32_t blocks_for(std::uint64_t bytes, std::uint64_t per_block, std::uint32_t most) {
-  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(ceil_div(bytes, per_block), 1, most));
+bool allows(const AllReduceRule& rule, const NcclPlan& plan, std::uint64_t bytes) {
+  const bool any_algorithm = rule.algorithm == AllReduce::automatic || rule.algorithm == AllReduce::nccl;
+  if (!any_algorithm && rule.algorithm != algorithm_of(plan.algorithm)) return false;
+  if (rule.protocol == AllReduceProtocol::automatic) return plan.protocol != NcclProtocol::ll || bytes <= kMostLl;
+  return name(rule.protocol) == name(plan.protocol);
 }
 
 }  // namespace
 
-std::uint64_t ring_receive_bytes(std::uint32_t ranks, std::uint64_t elements, DataType type) {
-  return 2 * (ranks - 1ULL) * ceil_div(elements, ranks) * width(type);
+std::string_view name(AllReduce algorithm) {
+  return kAlgorithmNames.at(static_cast<std::size_t>(algorithm));
+}
+std::string_view name(AllReduceProtocol protocol) {
+  return kProtocolNames.at(static_cast<std::size_t>(protocol));
 }
 
-Kernel make_ring_all_reduce(const DeviceShape& gpu, const AllReduceProblem& problem) {
-  check(problem);
-  const std::uint64_t n = problem.ranks;
-  const std::uint64_t bytes = problem.elements * width(problem.type);
-  const std::uint32_t blocks = blocks_for(ceil_div(bytes, n), kRingBlockBytes, std::min(kRingBlocks, gpu.sms));
-  // Rank 0 passes on every chunk but chunk 1 while reducing (hops 0 .. n-2) and every chunk but chunk 2 (n = 2: 0) while gathering.
-  std::uint64_t sent = 0;
-  std::uint64_t reduced = 0;
-  for (std::uint64_t hop = 0; hop + 1 < 2 * n; ++hop) {
-    const Share chunk(0, problem.elements, (2 * n - hop) % n, n);
-    if (hop + 2 < 2 * n) sent += chunk.end - chunk.begin;
-    if (hop > 0 && hop < n) reduced += chunk.end - chunk.begin;
+AllReduceChoice choose_all_reduce(const DeviceShape& gpu, std::uint32_t ranks, std::uint64_t bytes, const AllReduceRule& rule) {
+  if (rule.algorithm == AllReduce::one_shot || rule.algorithm == AllReduce::two_shot) return {rule.algorithm, NcclProtocol::simple};
+  if (rule.algorithm == AllReduce::automatic && rule.protocol == AllReduceProtocol::automatic &&
+      ((gpu.peers.nvlink && gpu.peers.all_to_all) || ranks == 2)) {
+    if (bytes <= rule.one_shot_below) return {AllReduce::one_shot, NcclProtocol::simple};
+    if (bytes <= rule.two_shot_below) return {AllReduce::two_shot, NcclProtocol::simple};
   }
-  // What arrives in hop h is the chunk that hop h + 1 passes on.
-  std::uint64_t received = 0;
-  for (std::uint64_t hop = 1; hop + 1 < 2 * n; ++hop) {
-    const Share chunk(0, problem.elements, (2 * n - hop) % n, n);
-    received += chunk.end - chunk.begin;
+  for (const NcclPlan& plan : nccl_plans(gpu, ranks, bytes)) {
+    if (allows(rule, plan, bytes)) return {algorithm_of(plan.algorithm), plan.protocol};
   }
-  Kernel kernel;
-  kernel.label = fmt::format("all_reduce ring {} ranks", n);
-  kernel.kernel_class = KernelClass::all_reduce;
-  kernel.grid = blocks;
-  kernel.blocks_per_sm = 1;
-  kernel.depth = 2;
-  kernel.serial_hops = 2 * (problem.ranks - 1);
-  kernel.work[static_cast<std::size_t>(Pipe::cuda)] = static_cast<double>(reduced);
-  const std::uint64_t w = width(problem.type);
-  kernel.footprint.push_back({TensorRole::activations, Home::local, bytes + received * w, bytes, true});
-  kernel.footprint.push_back({TensorRole::activations, Home::peer, 0, sent * w, true});
-  kernel.program = std::make_shared<RingProgram>(problem, blocks);
-  return kernel;
+  if (rule.algorithm == AllReduce::nvls && !(gpu.peers.switch_reduces && ranks > 2)) {
+    throw std::invalid_argument("all_reduce nvls needs an NVLink switch that reduces (H100 and later) and more than two GPUs");
+  }
+  if (rule.protocol == AllReduceProtocol::ll128 && !gpu.peers.nvlink) throw std::invalid_argument("all_reduce by ll128 needs NVLink");
+  throw std::invalid_argument(fmt::format("all_reduce {} does not know the protocol {}", name(rule.algorithm), name(rule.protocol)));
 }
 
-Kernel make_one_shot_all_reduce(const DeviceShape& gpu, const AllReduceProblem& problem) {
-  check(problem);
-  const std::uint64_t bytes = problem.elements * width(problem.type);
-  const std::uint32_t blocks = blocks_for(bytes, kOneShotBlockBytes, std::min(kOneShotBlocks, gpu.sms));
-  Kernel kernel;
-  kernel.label = fmt::format("all_reduce one-shot {} ranks", problem.ranks);
-  kernel.kernel_class = KernelClass::all_reduce;
-  kernel.grid = blocks;
-  kernel.blocks_per_sm = 1;
-  kernel.depth = 2;
-  kernel.serial_hops = 2;
-  kernel.work[static_cast<std::size_t>(Pipe::cuda)] = static_cast<double>(problem.elements) * (problem.ranks - 1);
-  kernel.footprint.push_back({TensorRole::activations, Home::local, bytes, bytes, true});
-  kernel.footprint.push_back({TensorRole::activations, Home::peer, bytes * (problem.ranks - 1), 0, true});
-  kernel.program = std::make_shared<OneShotProgram>(problem, blocks);
-  return kernel;
+AllReduceRoom all_reduce_room(std::uint32_t ranks, std::uint64_t elements, DataType type, const AllReduceChoice& choice) {
+  switch (choice.algorithm) {
+    case AllReduce::ring:
+      return ring_room(ranks, elements, type, choice.protocol);
+    case AllReduce::tree:
+      return tree_room(elements, type, choice.protocol);
+    case AllReduce::nvls:
+      return nvls_room(ranks, elements, type);
+    case AllReduce::one_shot:
+      return one_shot_room(ranks, elements, type);
+    case AllReduce::two_shot:
+      return two_shot_room(ranks, elements, type);
+    case AllReduce::automatic:
+    case AllReduce::nccl:
+      break;
+  }
+  return {};
+}
+
+AllReduceRoom all_reduce_room(std::uint32_t ranks, std::uint64_t elements, DataType type, const AllReduceRule& rule) {
+  AllReduceRoom room;
+  const bool any = rule.algorithm == AllReduce::automatic || rule.algorithm == AllReduce::nccl;
+  const bool own = rule.algorithm == AllReduce::automatic && rule.protocol == AllReduceProtocol::automatic;
+  for (const AllReduce algorithm : {AllReduce::ring, AllReduce::tree, AllReduce::nvls, AllReduce::one_shot, AllReduce::two_shot}) {
+    const bool nccl = algorithm != AllReduce::one_shot && algorithm != AllReduce::two_shot;
+    if (algorithm != rule.algorithm && !(nccl ? any : own)) continue;
+    for (const NcclProtocol protocol : {NcclProtocol::ll, NcclProtocol::ll128, NcclProtocol::simple}) {
+      const bool free = rule.protocol == AllReduceProtocol::automatic;
+      if (!free && name(rule.protocol) != name(protocol)) continue;
+      const std::uint64_t most = free && protocol == NcclProtocol::ll ? std::min(elements, kMostLl / width(type)) : elements;
+      const AllReduceRoom more = all_reduce_room(ranks, nccl ? most : elements, type, AllReduceChoice{algorithm, protocol});
+      room = {std::max(room.receive, more.receive), std::max(room.peer, more.peer)};
+    }
+  }
+  return room;
+}
+
+Kernel make_all_reduce(const DeviceShape& gpu, const AllReduceProblem& problem, const AllReduceChoice& choice) {
+  if (problem.ranks < 2) throw std::invalid_argument("all-reduce: at least two ranks");
+  if (problem.elements == 0) throw std::invalid_argument("all-reduce: nothing to reduce");
+  if (width(problem.type) == 0) throw std::invalid_argument("all-reduce: elements of whole bytes only");
+  switch (choice.algorithm) {
+    case AllReduce::ring:
+      return make_ring_all_reduce(gpu, problem, choice.protocol);
+    case AllReduce::tree:
+      return make_tree_all_reduce(gpu, problem, choice.protocol);
+    case AllReduce::nvls:
+      return make_nvls_all_reduce(gpu, problem);
+    case AllReduce::one_shot:
+      return make_one_shot_all_reduce(gpu, problem);
+    case AllReduce::two_shot:
+      return make_two_shot_all_reduce(gpu, problem);
+    case AllReduce::automatic:
+    case AllReduce::nccl:
+      break;
+  }
+  throw std::invalid_argument(fmt::format("all-reduce: {} is a rule, not an algorithm", name(choice.algorithm)));
 }
 
 }  // namespace rooftrace

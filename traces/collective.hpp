@@ -1,40 +1,72 @@
 // All-reduce among the GPUs of a tensor-parallel group, as one of them sees it.
 //
 // Ranks are symmetric: this GPU stores to its neighbour over the link what another neighbour stores to it, so what it sends stands for
-// what it receives. Peer memory is an address range of its own with Home::peer.
-// ring: 2 (n - 1) hops, each moving one of n chunks: n - 1 to reduce (load what arrived and the own chunk, add, store to the peer), n - 1
-// to
-//   gather (load what arrived, keep it, store it on); peer stores are 2 (n - 1) / n of the tensor, local loads the tensor plus everything
-//   that arrived, local stores the tensor. A pass of NCCL's ring; every hop has its own receive slot, so no hop waits for a free one.
-// one-shot: loads the tensor of every peer over the link, adds all n, stores the result; two hops of latency (the flag that all are ready,
-// and
-//   the one that all have read). (n - 1) times the tensor crosses the link, but nothing waits in line: for small tensors.
-// Not modeled: in-switch reduction (NVLS), the HBM traffic that the neighbour's stores cause here, protocol flags beside the data.
+// what it receives, and a message has arrived here when the own one has arrived there (Step::after). Peer memory is an address range of
+// its own with Home::peer. n ranks, a tensor of S bytes; bytes over the link, each way:
+//   ring      2 (n - 1) / n S    NCCL: every channel (block) passes chunks on, adds while reducing, keeps them while gathering
+//   tree      2 S                NCCL: inside a node a chain; a GPU in its middle sends S up and S down
+//   nvls      (1 + 1/n) S, and 1/4 S of requests    NCCL: the switch adds the ranks' shards and multicasts the sum
+//   one_shot  (n - 1) S          engines' own kernels: every rank loads all tensors and adds them; two hops (flags before and after)
+//   two_shot  2 (n - 1) / n S    engines' own kernels: every rank adds its shard and loads the sums of the others; three hops
+// NCCL's protocols are bytes on the link: LL sends 16 B for 8 B of data, LL128 128 B for 120 B, simple the data alone; each message of a
+// ring or tree waits for its predecessor's arrival and costs a pause (NCCL's latency per hop beyond that of LL; LL has a rate of its own).
+// Not modeled: the HBM traffic that the neighbours' stores cause here, the room in NCCL's buffers (every message has its own slot), skew
+// between ranks, registered buffers, collectives other than all-reduce.
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "sim/core/device_shape.hpp"
 #include "sim/core/kernel.hpp"
+#include "traces/nccl_tuning.hpp"
 #include "traces/tensor.hpp"
 
 namespace rooftrace {
+
+/// automatic: the engines' own kernels for small tensors where they work (NVLink between all, or two GPUs), else nccl; nccl: what NCCL
+/// predicts to be the fastest of ring, tree and nvls.
+enum class AllReduce : std::uint8_t { automatic, nccl, ring, tree, nvls, one_shot, two_shot };
+enum class AllReduceProtocol : std::uint8_t { automatic, ll, ll128, simple };  ///< automatic: as NCCL predicts.
+[[nodiscard]] std::string_view name(AllReduce algorithm);
+[[nodiscard]] std::string_view name(AllReduceProtocol protocol);
+
+/// What a user asks for.
+struct AllReduceRule {
+  AllReduce algorithm = AllReduce::automatic;
+  AllReduceProtocol protocol = AllReduceProtocol::automatic;
+  std::uint64_t one_shot_below = 512 * 1024;  ///< Bytes up to which `automatic` takes one_shot (vLLM: 512 KiB, with 8 GPUs 256 KiB).
+  std::uint64_t two_shot_below = 8ULL << 20;  ///< And two_shot (vLLM's custom all-reduce takes no more than 8 MiB).
+};
+
+/// What is done: never automatic or nccl. The protocol means nothing to one_shot and two_shot.
+struct AllReduceChoice {
+  AllReduce algorithm = AllReduce::ring;
+  NcclProtocol protocol = NcclProtocol::simple;
+};
+/// std::invalid_argument where the group cannot do what the rule asks (nvls without a switch that reduces, ll128 without NVLink ...).
+[[nodiscard]] AllReduceChoice choose_all_reduce(const DeviceShape& gpu, std::uint32_t ranks, std::uint64_t bytes,
+                                                const AllReduceRule& rule);
 
 struct AllReduceProblem {
   std::uint32_t ranks = 2;
   std::uint64_t elements = 0;
   DataType type = DataType::bf16;
   std::uint64_t input = 0;    ///< Local, contiguous.
-  std::uint64_t output = 0;   ///< Local, contiguous; may be the input for a ring.
-  std::uint64_t receive = 0;  ///< Local; ring only: ring_receive_bytes.
-  std::uint64_t peer = 0;     ///< Home::peer; ring: ring_receive_bytes of the neighbour; one-shot: ranks - 1 tensors, one behind the other.
+  std::uint64_t output = 0;   ///< Local, contiguous; may be the input for all but one_shot and two_shot.
+  std::uint64_t receive = 0;  ///< Local, all_reduce_room bytes: where the neighbours' messages, shards or sums are.
+  std::uint64_t peer = 0;     ///< Home::peer, all_reduce_room bytes.
 };
 
-/// Receive slots of a ring: one of the largest chunk's size per hop.
-[[nodiscard]] std::uint64_t ring_receive_bytes(std::uint32_t ranks, std::uint64_t elements, DataType type);
+/// Bytes behind `receive` and `peer`, on any machine: for a choice, and for whatever a rule may choose.
+struct AllReduceRoom {
+  std::uint64_t receive = 0, peer = 0;
+};
+[[nodiscard]] AllReduceRoom all_reduce_room(std::uint32_t ranks, std::uint64_t elements, DataType type, const AllReduceChoice& choice);
+[[nodiscard]] AllReduceRoom all_reduce_room(std::uint32_t ranks, std::uint64_t elements, DataType type, const AllReduceRule& rule);
 
-/// label and kernel_class are set; stage, layer, stream and waits_for are left to the caller.
-[[nodiscard]] Kernel make_ring_all_reduce(const DeviceShape& gpu, const AllReduceProblem& problem);
-[[nodiscard]] Kernel make_one_shot_all_reduce(const DeviceShape& gpu, const AllReduceProblem& problem);
+/// label and kernel_class are set; stage, layer, stream and waits_for are left to the caller. std::invalid_argument: fewer than two ranks,
+/// no elements, elements of less than a byte.
+[[nodiscard]] Kernel make_all_reduce(const DeviceShape& gpu, const AllReduceProblem& problem, const AllReduceChoice& choice);
 
 }  // namespace rooftrace

@@ -60,7 +60,8 @@ class StreamProgram final : public BlockProgram {
 
 class EngineCopyProgram final : public BlockProgram {
  public:
-  EngineCopyProgram(const ByteRange& from, const ByteRange& to, std::uint64_t chunk) : from_(from), to_(to), chunk_(chunk) {}
+  EngineCopyProgram(const ByteRange& from, const ByteRange& to, std::uint64_t chunk, double host_rate = 0)
+      : from_(from), to_(to), chunk_(chunk), host_rate_(host_rate) {}
 
   [[nodiscard]] std::uint32_t steps(std::uint32_t) const override { return static_cast<std::uint32_t>(ceil_div(from_.bytes, chunk_)); }
   void fill(std::uint32_t, std::uint32_t step, Step& out) const override {
@@ -68,11 +69,15 @@ class EngineCopyProgram final : public BlockProgram {
     const std::uint64_t run = std::min(chunk_, from_.bytes - begin);
     push_run(out.loads, from_, begin, run, AccessOp::load);
     push_run(out.stores, to_, begin, run, AccessOp::store);
+    if (host_rate_ <= 0) return;
+    out.least = from_seconds(static_cast<double>(run) / host_rate_);
+    if (step == 0) out.pause = from_seconds(static_cast<double>(std::min(chunk_, from_.bytes)) / host_rate_);
   }
 
  private:
   ByteRange from_, to_;
   std::uint64_t chunk_;
+  double host_rate_;  ///< B/s; 0: pinned.
 };
 
 class ChaseProgram final : public BlockProgram {
@@ -147,6 +152,14 @@ Kernel make_engine_copy(const ByteRange& from, const ByteRange& to, std::uint64_
   kernel.depth = depth;
   kernel.footprint = {touched(from, from.bytes, 0), touched(to, 0, to.bytes)};
   kernel.program = std::make_shared<EngineCopyProgram>(from, to, chunk_bytes);
+  return kernel;
+}
+
+Kernel make_pageable_copy(const ByteRange& from, const ByteRange& to, double host_rate, std::uint64_t chunk_bytes) {
+  require(host_rate > 0, "pageable copy: the host's rate must be above 0");
+  Kernel kernel = make_engine_copy(from, to, chunk_bytes, 1);
+  kernel.label = "pageable copy";
+  kernel.program = std::make_shared<EngineCopyProgram>(from, to, chunk_bytes, host_rate);
   return kernel;
 }
 

@@ -1,7 +1,7 @@
 // Kernels that only move bytes: stream reads and copies by the SMs, transfers by the copy engine, and the dependent pointer chase.
 //
 // They serve offloaded weights, the self-check of a machine and the validation against bandwidth and latency measurements. Not modeled:
-// pageable host memory, arithmetic of STREAM kernels (a few FLOP per element that no GPU notices).
+// arithmetic of STREAM kernels (a few FLOP per element that no GPU notices).
 #pragma once
 
 #include <cstdint>
@@ -40,6 +40,12 @@ struct StreamProblem {
 /// to `depth` chunks are under way, so that a link stays busy while chunks land.
 [[nodiscard]] Kernel make_engine_copy(const ByteRange& from, const ByteRange& to, std::uint64_t chunk_bytes = 256 * 1024,
                                       std::uint32_t depth = 4);
+
+/// The same from or to pageable host memory: the driver's thread copies chunk by chunk between it and pinned buffers, at `host_rate` B/s,
+/// while the engine moves the chunk beside it; the first (or last) chunk is copied by the host alone. Not modeled: the bytes that the host
+/// moves in its own memory.
+[[nodiscard]] Kernel make_pageable_copy(const ByteRange& from, const ByteRange& to, double host_rate,
+                                        std::uint64_t chunk_bytes = 256 * 1024);
 
 /// `chains` independent pointer chases through one random cyclic order of the slots of `range`. Every load waits for the one before it in
 /// its chain. Chains start evenly spaced in the order. With more chains than the GPU holds blocks, a block runs several in step.

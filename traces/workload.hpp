@@ -11,12 +11,11 @@
 
 #include "sim/core/device_shape.hpp"
 #include "sim/core/kernel.hpp"
+#include "traces/collective.hpp"
 #include "traces/gemm.hpp"
 #include "traces/model_spec.hpp"
 
 namespace rooftrace {
-
-enum class AllReduce : std::uint8_t { automatic, ring, one_shot };
 
 /// Fields of a GemmTiling that a config overrides for one kernel class; negative: keep the rule's choice.
 struct TilingOverride {
@@ -38,9 +37,8 @@ struct WorkloadOptions {
   double offload_kv = 0;           ///< Share of each sequence's KV pages kept in host memory, streamed likewise.
   std::uint32_t page_tokens = 16;  ///< Tokens per page of the KV cache.
   std::uint32_t kv_splits = 0;     ///< Blocks that share one KV head of one sequence in decode attention; 0: the rule.
-  AllReduce all_reduce = AllReduce::automatic;
-  std::uint64_t one_shot_below = 512 * 1024;  ///< Bytes up to which `automatic` takes one-shot.
-  std::uint64_t seed = 1;                     ///< Order of the physical KV pages.
+  AllReduceRule all_reduce;
+  std::uint64_t seed = 1;  ///< Order of the physical KV pages.
   std::map<KernelClass, TilingOverride> tiling;
 };
 

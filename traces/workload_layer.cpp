@@ -97,8 +97,7 @@ void WorkloadBuilder::all_reduce(std::uint64_t in, std::uint64_t out, std::int32
   problem.output = out;
   problem.receive = plan_.receive;
   problem.peer = plan_.peer;
-  const bool ring = all_reduce_kind(plan_.shard, plan_.options) == AllReduce::ring;
-  add(ring ? make_ring_all_reduce(plan_.gpu, problem) : make_one_shot_all_reduce(plan_.gpu, problem), KernelClass::all_reduce, layer);
+  add(make_all_reduce(plan_.gpu, problem, plan_.all_reduce), KernelClass::all_reduce, layer);
 }
 
 void WorkloadBuilder::embed() {

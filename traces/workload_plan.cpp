@@ -111,10 +111,10 @@ void WorkloadPlan::allocate_front() {
   logits = buffer(shard.sequences, shard.vocabulary);
   if (parallel) {
     const std::uint64_t elements = tokens * shard.hidden;
-    const bool ring = all_reduce_kind(shard, options) == AllReduce::ring;
-    const std::uint64_t slots = all_reduce_receive_bytes(shard, options);
-    if (ring) receive = map.allocate(slots, TensorRole::activations);
-    peer = map.allocate(ring ? slots : (options.tp - 1) * bytes_of(shard.activations, elements), TensorRole::activations);
+    all_reduce = choose_all_reduce(gpu, options.tp, bytes_of(shard.activations, elements), options.all_reduce);
+    const AllReduceRoom room = all_reduce_room(options.tp, elements, shard.activations, all_reduce);
+    if (room.receive > 0) receive = map.allocate(room.receive, TensorRole::activations);
+    peer = map.allocate(room.peer, TensorRole::activations);
   }
 
   std::uint64_t partials = 0;

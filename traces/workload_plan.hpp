@@ -47,6 +47,7 @@ class WorkloadPlan {
   // Front addresses.
   std::uint64_t embedding = 0, lm_head = 0, final_norm = 0, ids = 0, block_table = 0, cos_sin = 0;
   std::uint64_t residual = 0, normed = 0, qkv = 0, attended = 0, projected = 0, reduced = 0, gate_up = 0, gated = 0, logits = 0;
+  AllReduceChoice all_reduce;  ///< Of this step: all of them sum tokens x hidden elements, so all are alike.
   std::uint64_t receive = 0, peer = 0, gemm_workspace = 0, attention_workspace = 0;
   std::array<std::uint64_t, 2> weight_slots{}, kv_slots{};
   // Arena offsets.

@@ -89,18 +89,9 @@ WorkloadShard make_shard(const ModelSpec& model, const WorkloadOptions& options)
   return s;
 }
 
-AllReduce all_reduce_kind(const WorkloadShard& shard, const WorkloadOptions& options) {
-  if (options.all_reduce != AllReduce::automatic) return options.all_reduce;
-  return bytes_of(shard.activations, shard.tokens() * shard.hidden) <= options.one_shot_below ? AllReduce::one_shot : AllReduce::ring;
-}
-
-std::uint64_t all_reduce_receive_bytes(const WorkloadShard& shard, const WorkloadOptions& options) {
-  if (options.tp < 2 || all_reduce_kind(shard, options) == AllReduce::one_shot) return 0;
-  return ring_receive_bytes(options.tp, shard.tokens() * shard.hidden, shard.activations);
-}
-
 /// Activations: the buffers that make_workload allocates, with both staging slots, the RoPE table and the block table; not the workspaces
-/// of split-K and split-KV, whose size is the GPU's choice (megabytes).
+/// of split-K and split-KV, whose size is the GPU's choice (megabytes). Of an all-reduce what the largest choice takes that the rule
+/// allows.
 MemoryNeed memory_need(const ModelSpec& model, const WorkloadOptions& options) {
   const WorkloadShard s = make_shard(model, options);
   MemoryNeed need;
@@ -123,7 +114,7 @@ MemoryNeed memory_need(const ModelSpec& model, const WorkloadOptions& options) {
   need.activations += s.sequences * bytes_of(s.activations, s.vocabulary);    // logits
   need.activations += s.tokens() * 4 + s.sequences * s.pages * 4;             // token ids, block table
   need.activations += s.max_positions * bytes_of(s.activations, s.head_dim);  // cosines and sines
-  if (parallel) need.activations += all_reduce_receive_bytes(s, options);
+  if (parallel) need.activations += all_reduce_room(options.tp, s.tokens() * s.hidden, s.activations, options.all_reduce).receive;
   need.activations += 2 * (s.host_weight_bytes() + s.host_kv_bytes());  // staging, double buffered
   return need;
 }

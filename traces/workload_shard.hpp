@@ -50,11 +50,6 @@ struct WorkloadShard {
 
 [[nodiscard]] WorkloadShard make_shard(const ModelSpec& model, const WorkloadOptions& options);
 
-/// The all-reduce of this step, never `automatic`: all of them sum tokens x hidden elements, so all are alike.
-[[nodiscard]] AllReduce all_reduce_kind(const WorkloadShard& shard, const WorkloadOptions& options);
-/// Local receive slots of that all-reduce; 0 without one.
-[[nodiscard]] std::uint64_t all_reduce_receive_bytes(const WorkloadShard& shard, const WorkloadOptions& options);
-
 /// Bytes of `count` elements.
 [[nodiscard]] std::uint64_t bytes_of(DataType type, std::uint64_t count);
 

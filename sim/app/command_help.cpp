@@ -43,7 +43,8 @@ decode stage, --prompt every prefill stage.
 kv_heads, head_dim, vocabulary, max_positions, window, or their names in config.json), and the scenario's own:
   stages, batch, context, prompt, tp, weights, kv, activations (bf16, fp16, fp32), offload.weights, offload.kv, start, layers, fidelity,
   page_tokens (tokens per page of the KV cache, 16), kv_splits (blocks that share one KV head of one sequence; 0: chosen),
-  all_reduce (automatic, ring, one_shot), one_shot_below (bytes up to which automatic takes one_shot), seed,
+  all_reduce (automatic, nccl, ring, tree, nvls, one_shot, two_shot), all_reduce_protocol (automatic, ll, ll128, simple),
+  one_shot_below, two_shot_below (bytes up to which automatic takes them), seed,
   tiling.CLASS.FIELD (CLASS: qkv_projection, output_projection, ffn_up, ffn_down, lm_head; FIELD: block_m, block_n, block_k, stages,
   blocks_per_sm, group_m, split_k, cluster_m, cluster_n, persistent)
 

@@ -217,18 +217,20 @@ std::string node(const MachineSpec& machine) {
 }  // namespace
 
 std::string describe_hardware(const MachineSpec& machine) {
-  const std::vector<Branch> levels = {sm_branch(machine),
-                                      l2_branch(machine.l2),
-                                      hbm_branch(machine.hbm),
-                                      link_branch("NVLink", machine.nvlink),
-                                      link_branch("PCIe, or what takes its place", machine.pcie),
-                                      {"host memory",
-                                       {{"capacity", format_quantity(static_cast<double>(machine.host.capacity), Dimension::bytes)},
-                                        {"bandwidth", rate(machine.host.bandwidth)}}}};
+  const std::vector<Branch> levels = {
+      sm_branch(machine),
+      l2_branch(machine.l2),
+      hbm_branch(machine.hbm),
+      link_branch("NVLink", machine.nvlink),
+      link_branch("PCIe, or what takes its place", machine.pcie),
+      {"host memory",
+       {{"capacity", format_quantity(static_cast<double>(machine.host.capacity), Dimension::bytes)},
+        {"bandwidth", fmt::format("{}; one thread copies {}", rate(machine.host.bandwidth), rate(machine.host.copy_bandwidth))}}}};
   std::string page = fmt::format("{} ({}, {})\n", machine.title, machine.name, machine.arch);
   page += tree(levels) + "\n";
-  page += fmt::format("Launch: {} between dependent kernels, {} to start a block, {} to start a copy.\n\n", time(machine.launch.kernel_gap),
-                      time(machine.launch.block_start), time(machine.launch.copy_start));
+  page += fmt::format("Launch: {} between dependent kernels, {} to start a block, {} to start a copy{}.\n\n",
+                      time(machine.launch.kernel_gap), time(machine.launch.block_start), time(machine.launch.copy_start),
+                      machine.launch.copy_call > 0 ? fmt::format(", {} to wait for it", time(machine.launch.copy_call)) : "");
   return page + ridge_table(machine) + "\n" + node(machine);
 }
 

@@ -187,6 +187,17 @@ PeerPath peer_path(const MachineSpec& machine, std::uint32_t group) {
   return {path.level, path.link};
 }
 
+DeviceShape device_shape(const MachineSpec& machine, std::uint32_t group) {
+  DeviceShape shape = machine.shape();
+  const PeerPath path = peer_path(machine, group);
+  shape.peers.bandwidth = path.link.bandwidth * path.link.efficiency;
+  shape.peers.nvlink = path.level == LevelId::nvlink && path.link.bandwidth > 0;
+  shape.peers.all_to_all = shape.peers.nvlink && (machine.node.fabric != Fabric::mesh || group <= 4);
+  // NVLink SHARP came with the third NVSwitch, that of Hopper.
+  shape.peers.switch_reduces = machine.node.fabric == Fabric::nvswitch && shape.peers.nvlink && shape.compute_capability >= 90;
+  return shape;
+}
+
 StageResult run_stage(const MachineSpec& machine, const Trace& trace, Stage stage, std::uint64_t tokens, const RunOptions& options) {
   const auto wall_start = std::chrono::steady_clock::now();
   StageResult result;

@@ -36,4 +36,7 @@ struct RunOptions {
 /// How the first `group` GPUs of this machine's node reach each other, at worst.
 [[nodiscard]] PeerPath peer_path(const MachineSpec& machine, std::uint32_t group);
 
+/// What a generator may know of the GPU and of a group of so many.
+[[nodiscard]] DeviceShape device_shape(const MachineSpec& machine, std::uint32_t group);
+
 }  // namespace rooftrace

@@ -11,7 +11,7 @@ namespace rooftrace {
 
 Trace trace_workload(const Scenario& scenario, const WorkloadOptions& stage) {
   try {
-    return make_workload(scenario.model, scenario.machine.shape(), stage);
+    return make_workload(scenario.model, device_shape(scenario.machine, stage.tp), stage);
   } catch (const std::invalid_argument& error) {  // A tiling that this machine cannot run, for example.
     throw UserError(fmt::format("{}: {}", name(stage.stage), error.what()));
   }

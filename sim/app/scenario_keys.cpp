@@ -16,9 +16,28 @@ constexpr std::size_t kMaxStages = 64;
 constexpr std::int64_t kMaxSeed = INT64_MAX;
 
 /// In the order of the enum.
-const std::vector<std::string>& all_reduce_words() {
-  static const std::vector<std::string> words = {"automatic", "ring", "one_shot"};
+std::vector<std::string> all_reduce_words() {
+  std::vector<std::string> words;
+  for (int i = 0; i <= static_cast<int>(AllReduce::two_shot); ++i) words.emplace_back(name(static_cast<AllReduce>(i)));
   return words;
+}
+std::vector<std::string> protocol_words() {
+  std::vector<std::string> words;
+  for (int i = 0; i <= static_cast<int>(AllReduceProtocol::simple); ++i) words.emplace_back(name(static_cast<AllReduceProtocol>(i)));
+  return words;
+}
+
+void read_all_reduce(const ConfigNode& root, AllReduceRule& rule) {
+  if (const auto node = root.find("all_reduce")) rule.algorithm = static_cast<AllReduce>(node->one_of(all_reduce_words()));
+  const bool own = rule.algorithm == AllReduce::one_shot || rule.algorithm == AllReduce::two_shot;
+  if (const auto node = root.find("all_reduce_protocol")) {
+    rule.protocol = static_cast<AllReduceProtocol>(node->one_of(protocol_words()));
+    if (rule.protocol == AllReduceProtocol::automatic) return;
+    if (own) node->fail(fmt::format("{} is not NCCL's and has no protocol; write automatic", name(rule.algorithm)));
+    if (rule.algorithm == AllReduce::nvls && rule.protocol != AllReduceProtocol::simple) {
+      node->fail(fmt::format("nvls knows only simple, not {}", name(rule.protocol)));
+    }
+  }
 }
 
 struct TilingField {
@@ -86,8 +105,13 @@ WorkloadOptions read_workload(const ConfigNode& root) {
     out.offload_weights = read_share(*offload, "weights");
     out.offload_kv = read_share(*offload, "kv");
   }
-  if (const auto node = root.find("all_reduce")) out.all_reduce = static_cast<AllReduce>(node->one_of(all_reduce_words()));
-  if (const auto node = root.find("one_shot_below")) out.one_shot_below = static_cast<std::uint64_t>(node->quantity(Dimension::bytes));
+  read_all_reduce(root, out.all_reduce);
+  if (const auto node = root.find("one_shot_below")) {
+    out.all_reduce.one_shot_below = static_cast<std::uint64_t>(node->quantity(Dimension::bytes));
+  }
+  if (const auto node = root.find("two_shot_below")) {
+    out.all_reduce.two_shot_below = static_cast<std::uint64_t>(node->quantity(Dimension::bytes));
+  }
   if (const auto node = root.find("seed")) out.seed = static_cast<std::uint64_t>(node->integer(0, kMaxSeed));
   if (const auto classes = root.find("tiling")) {
     for (const KernelClass kernel_class : kTiled) {
@@ -150,8 +174,9 @@ std::string workload_yaml(const std::vector<WorkloadOptions>& stages) {
                       name(common.activations));
   text += fmt::format("page_tokens: {}\nkv_splits: {}\n", common.page_tokens, common.kv_splits);
   text += fmt::format("offload: {{weights: {}, kv: {}}}\n", common.offload_weights, common.offload_kv);
-  text += fmt::format("all_reduce: {}\none_shot_below: {} B\nseed: {}\n", all_reduce_words()[static_cast<std::size_t>(common.all_reduce)],
-                      common.one_shot_below, common.seed);
+  text += fmt::format("all_reduce: {}\nall_reduce_protocol: {}\none_shot_below: {} B\ntwo_shot_below: {} B\nseed: {}\n",
+                      name(common.all_reduce.algorithm), name(common.all_reduce.protocol), common.all_reduce.one_shot_below,
+                      common.all_reduce.two_shot_below, common.seed);
   if (!common.tiling.empty()) text += "tiling:\n";
   for (const auto& [kernel_class, tiling] : common.tiling) text += fmt::format("  {}: {}\n", name(kernel_class), tiling_yaml(tiling));
   return text;

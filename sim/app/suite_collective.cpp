@@ -1,4 +1,6 @@
-// collective: all-reduce among GPUs of a node. ring and nccl are the ring, one_shot is one-shot; NVLS and trees are not simulated.
+// collective: all-reduce among GPUs of a node, out of place, cold caches. nccl is what NCCL would choose; ring, tree and nvls are its
+// algorithms by the protocol it would choose; one_shot and two_shot are engines' own kernels. Bus bandwidth is 2 (n - 1) / n times bytes
+// over time, whatever the algorithm. A time includes one launch; the wait of a rank for late others, which vidur's rows contain, does not.
 #include <fmt/format.h>
 
 #include "sim/app/suite_kernels.hpp"
@@ -12,11 +14,18 @@ Prediction predict_collective(const SuiteRow& row, Bench& bench) {
   const auto gpus = static_cast<std::uint32_t>(row.integer("gpus", 2, 1024));
   if (gpus > machine.node.gpus) throw RowSkipped(fmt::format("{} GPUs, but a node has {}", gpus, machine.node.gpus));
   const std::uint64_t bytes = row.integer("bytes", 2, 1ULL << 36);
+  AllReduceRule rule;
   const std::string& implementation = row.text("implementation");
-  const bool one_shot = implementation == "one_shot";
-  if (!one_shot && implementation != "ring" && implementation != "nccl") unknown_word(row, "implementation", "ring, nccl, one_shot");
+  bool known = false;
+  for (const AllReduce one :
+       {AllReduce::nccl, AllReduce::ring, AllReduce::tree, AllReduce::nvls, AllReduce::one_shot, AllReduce::two_shot}) {
+    if (implementation != name(one)) continue;
+    rule.algorithm = one;
+    known = true;
+  }
+  if (!known) unknown_word(row, "implementation", "nccl, ring, tree, nvls, one_shot, two_shot");
   Experiment e;
-  e.key = fmt::format("all_reduce {} {} {}", one_shot ? "one_shot" : "ring", gpus, bytes);
+  e.key = fmt::format("all_reduce {} {} {}", implementation, gpus, bytes);
   e.group = gpus;
   e.trace = [=](const DeviceShape& gpu) {
     Operands operands;
@@ -25,10 +34,11 @@ Prediction predict_collective(const SuiteRow& row, Bench& bench) {
     p.elements = bytes / 2;
     p.input = operands.take(bytes);
     p.output = operands.take(bytes);
-    const std::uint64_t slots = one_shot ? 0 : ring_receive_bytes(gpus, p.elements, p.type);
-    p.receive = operands.take(slots);
-    p.peer = operands.take(one_shot ? bytes * (gpus - 1) : slots);
-    return trace_of({one_shot ? make_one_shot_all_reduce(gpu, p) : make_ring_all_reduce(gpu, p)}, operands);
+    const AllReduceChoice choice = choose_all_reduce(gpu, gpus, bytes, rule);
+    const AllReduceRoom room = all_reduce_room(gpus, p.elements, p.type, choice);
+    p.receive = operands.take(room.receive);
+    p.peer = operands.take(room.peer);
+    return trace_of({make_all_reduce(gpu, p, choice)}, operands);
   };
   const Outcome& outcome = bench.run(machine, e);
   const std::string& quantity = row.text("quantity");

@@ -11,6 +11,7 @@
 #include "analysis/summary.hpp"
 #include "sim/app/model_choice.hpp"
 #include "sim/app/peaks.hpp"
+#include "sim/app/run.hpp"
 #include "sim/app/run_scenario.hpp"
 #include "sim/app/scenario_keys.hpp"
 #include "sim/app/version.hpp"
@@ -20,10 +21,11 @@ namespace rooftrace {
 namespace {
 
 std::string trace_key(const Scenario& scenario, const WorkloadOptions& stage) {
-  const DeviceShape s = scenario.machine.shape();
-  return fmt::format("{}{}{} {} {} {} {} {} {} {} {} {}", model_yaml(scenario.model), workload_yaml({stage}), s.sms, s.shared_memory_per_sm,
-                     s.shared_memory_per_block, s.max_blocks_per_sm, s.l2_bytes, s.line_bytes, s.sector_bytes, s.max_cluster, s.async_copy,
-                     s.fp8_tensor);
+  const DeviceShape s = device_shape(scenario.machine, stage.tp);
+  return fmt::format("{}{}{} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", model_yaml(scenario.model), workload_yaml({stage}), s.sms,
+                     s.shared_memory_per_sm, s.shared_memory_per_block, s.max_blocks_per_sm, s.l2_bytes, s.line_bytes, s.sector_bytes,
+                     s.max_cluster, s.async_copy, s.fp8_tensor, s.compute_capability, s.peers.bandwidth, s.peers.nvlink, s.peers.all_to_all,
+                     s.peers.switch_reduces);
 }
 
 StageNumbers numbers_of(const Scenario& scenario, const StageResult& result) {

@@ -56,7 +56,7 @@ void check_size(const Trace& trace, bool layers_auto) {
 }
 
 Outcome simulate(const MachineSpec& machine, const Experiment& experiment, Fidelity fidelity) {
-  const Trace trace = experiment.trace(machine.shape());
+  const Trace trace = experiment.trace(device_shape(machine, experiment.group));
   if (fidelity != Fidelity::bound) check_size(trace, experiment.layers_auto);
   RunOptions options;
   options.fidelity = fidelity;

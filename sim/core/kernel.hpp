@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "sim/core/access.hpp"
+#include "sim/core/time.hpp"
 
 namespace rooftrace {
 
@@ -32,11 +33,23 @@ struct Step {
   std::vector<Access> loads;
   Work work{};
   std::vector<Access> stores;  ///< Issued when the work is done.
+  /// The loads wait until what this block stored so many steps ago has arrived at its far end; 0: for nothing. Ranks of a group are
+  /// symmetric: when this GPU's message has arrived there, the neighbour's has arrived here.
+  std::uint32_t after = 0;
+  /// Picoseconds that the block spends by itself before the loads: barriers, fences and flags of a protocol, the start of a library's
+  /// kernel.
+  Time pause = 0;
+  /// Picoseconds from the step's loads to its stores at least: a block whose stores to a link are limited takes its time, whatever the
+  /// machine's channels could do.
+  Time least = 0;
 
   void clear() {
     loads.clear();
     stores.clear();
     work = {};
+    after = 0;
+    pause = 0;
+    least = 0;
   }
 };
 
@@ -100,7 +113,8 @@ struct Kernel {
   DataType tensor_type = DataType::bf16;  ///< What Pipe::tensor computes in; sets its rate.
   /// Messages that must cross a link one after the other (ring steps); each costs the link's latency on top of the bytes.
   std::uint32_t serial_hops = 0;
-  Work work{};  ///< Total over all blocks (closed form).
+  std::uint32_t longest_wait = 0;  ///< No step has a larger Step::after.
+  Work work{};                     ///< Total over all blocks (closed form).
   std::vector<Footprint> footprint;
   std::shared_ptr<const BlockProgram> program;
 };

@@ -13,11 +13,13 @@
 namespace rooftrace {
 namespace {
 
-enum EventKind : std::uint32_t { kLaunch, kBegin, kWork, kDone };
+enum EventKind : std::uint32_t { kLaunch, kBegin, kWork, kDone, kIssue };
+constexpr std::uint32_t kKindBits = 3;
 
-/// A step whose loads have been issued.
+/// A step whose loads have been issued, or that waits to issue them.
 struct InFlight {
   Step step;
+  Time issued = 0;
   Time ready = 0;
 };
 
@@ -29,7 +31,9 @@ struct Block {
   std::uint32_t steps = 0;
   std::uint32_t current = 0;  ///< Step whose work is next or under way.
   std::uint32_t issued = 0;   ///< Steps whose loads have been issued.
+  bool waiting = false;       ///< The next step to issue is filled in and waits for an arrival or a pause.
   std::vector<InFlight> pipeline;
+  std::vector<Time> arrivals;  ///< Of what the last steps stored; step i at i modulo the size. Empty: nobody waits for them.
 };
 
 struct KernelState {
@@ -63,8 +67,8 @@ class TimedRun {
     }
     while (!events_.empty()) {
       const EventQueue::Event event = events_.pop();
-      const std::uint32_t slot = event.slot >> 2;
-      switch (event.slot & 3U) {
+      const std::uint32_t slot = event.slot >> kKindBits;
+      switch (event.slot & ((1U << kKindBits) - 1)) {
         case kLaunch:
           launch(slot, event.time);
           break;
@@ -73,6 +77,9 @@ class TimedRun {
           break;
         case kWork:
           work(slot, event.time);
+          break;
+        case kIssue:
+          issue_waiting(slot, event.time);
           break;
         default:
           done(slot, event.time);
@@ -83,7 +90,7 @@ class TimedRun {
   }
 
  private:
-  void schedule(Time time, std::uint32_t slot, EventKind kind) { events_.push(time, slot << 2 | kind); }
+  void schedule(Time time, std::uint32_t slot, EventKind kind) { events_.push(time, slot << kKindBits | kind); }
 
   void schedule_launch(std::uint32_t k) {
     records_[k].start = states_[k].ready;
@@ -139,6 +146,9 @@ class TimedRun {
     block.issued = 0;
     const std::size_t depth = std::max(1U, kernels_[k].depth);
     if (block.pipeline.size() < depth) block.pipeline.resize(depth);
+    block.waiting = false;
+    const std::uint32_t wait = kernels_[k].longest_wait;
+    block.arrivals.assign(wait == 0 ? 0 : std::size_t{wait} + 1, 0);
     ++states_[k].running;
     scheduler_.take(place, states_[k].share);
     schedule(now + spec_.block_start, slot, kBegin);
@@ -153,25 +163,61 @@ class TimedRun {
 
   void issue_loads(Block& block, Time now) {
     InFlight& next = in_flight(block, block.issued);
-    next.step.clear();
-    kernels_[block.kernel].program->fill(block.index, block.issued, next.step);
+    next.issued = now;
     next.ready = next.step.loads.empty() ? now : memory_.access(next.step.loads, requester(block), now);
     KernelState& state = states_[block.kernel];
     state.end = std::max(state.end, next.ready);
     ++block.issued;
   }
 
+  /// Issues the loads of steps up to `depth` ahead of the current one; stops at a step that must wait, and comes back when it may go on.
+  /// Such a step waits first for the steps before it.
+  void issue_ahead(std::uint32_t slot, Time now) {
+    Block& block = blocks_[slot];
+    const std::uint32_t end = std::min(block.steps, block.current + std::max(1U, kernels_[block.kernel].depth));
+    while (block.issued < end && !block.waiting) {
+      Step& step = in_flight(block, block.issued).step;
+      step.clear();
+      kernels_[block.kernel].program->fill(block.index, block.issued, step);
+      if (step.after != 0 || step.pause != 0) {
+        block.waiting = true;
+        if (block.issued == block.current) wait(slot, now);
+        return;
+      }
+      issue_loads(block, now);
+    }
+  }
+
+  /// The current step waits for its arrival, then for its pause.
+  void wait(std::uint32_t slot, Time now) {
+    Block& block = blocks_[slot];
+    const Step& step = in_flight(block, block.current).step;
+    Time start = now;
+    if (step.after != 0 && step.after <= block.current) {
+      start = std::max(start, block.arrivals[(block.current - step.after) % block.arrivals.size()]);
+    }
+    schedule(start + step.pause, slot, kIssue);
+  }
+
+  void issue_waiting(std::uint32_t slot, Time now) {
+    Block& block = blocks_[slot];
+    block.waiting = false;
+    issue_loads(block, now);
+    issue_ahead(slot, now);
+    schedule(in_flight(block, block.current).ready, slot, kWork);
+  }
+
   void begin(std::uint32_t slot, Time now) {
     Block& block = blocks_[slot];
-    const std::uint32_t ahead = std::min(block.steps, std::max(1U, kernels_[block.kernel].depth));
-    while (block.issued < ahead) issue_loads(block, now);
-    schedule(in_flight(block, 0).ready, slot, kWork);
+    issue_ahead(slot, now);
+    if (block.issued > block.current) schedule(in_flight(block, block.current).ready, slot, kWork);
   }
 
   void work(std::uint32_t slot, Time now) {
     Block& block = blocks_[slot];
-    const Step& step = in_flight(block, block.current).step;
-    Time end = now;
+    const InFlight& flight = in_flight(block, block.current);
+    const Step& step = flight.step;
+    Time end = std::max(now, flight.issued + step.least);
     for (std::size_t p = 0; p < kPipes; ++p) {
       if (step.work[p] <= 0 || block.place == scheduler_.copy_engine()) continue;
       const double rate = spec_.rate(static_cast<Pipe>(p), kernels_[block.kernel].tensor_type);
@@ -188,10 +234,17 @@ class TimedRun {
     Block& block = blocks_[slot];
     KernelState& state = states_[block.kernel];
     const Step& step = in_flight(block, block.current).step;
-    if (!step.stores.empty()) state.end = std::max(state.end, memory_.access(step.stores, requester(block), now));
-    if (block.issued < block.steps) issue_loads(block, now);
+    Time through = now;
+    if (!step.stores.empty()) through = memory_.access(step.stores, requester(block), now);
+    state.end = std::max(state.end, through);
+    if (!block.arrivals.empty()) block.arrivals[block.current % block.arrivals.size()] = through;
     if (++block.current < block.steps) {
-      schedule(std::max(now, in_flight(block, block.current).ready), slot, kWork);
+      if (block.waiting && block.issued == block.current) {
+        wait(slot, now);
+        return;
+      }
+      issue_ahead(slot, now);
+      if (block.issued > block.current) schedule(std::max(now, in_flight(block, block.current).ready), slot, kWork);
       return;
     }
     leave(slot, now);

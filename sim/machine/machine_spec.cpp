@@ -100,6 +100,14 @@ double MachineSpec::sustained(Pipe pipe, DataType type) const {
   return peak(pipe, type);
 }
 
+std::uint32_t MachineSpec::compute_capability() const {
+  std::uint32_t number = 0;
+  for (const char c : arch) {
+    if (c >= '0' && c <= '9' && number < 1000) number = number * 10 + static_cast<std::uint32_t>(c - '0');
+  }
+  return number;
+}
+
 DeviceShape MachineSpec::shape() const {
   DeviceShape shape;
   shape.sms = sm.count;
@@ -111,6 +119,7 @@ DeviceShape MachineSpec::shape() const {
   shape.sector_bytes = l2.sector;
   shape.max_cluster = sm.max_cluster;
   shape.async_copy = sm.async_copy;
+  shape.compute_capability = compute_capability();
   shape.fp8_tensor = sm.tensor_peak.contains(DataType::fp8);
   return shape;
 }

@@ -88,12 +88,14 @@ struct NodeSpec {
 struct HostSpec {
   std::uint64_t capacity = 0;  ///< Bytes of host memory of the node.
   double bandwidth = 0;        ///< B/s of host memory.
+  double copy_bandwidth = 0;   ///< B/s at which one thread copies within it, as a driver does between pageable and pinned memory.
 };
 
 struct LaunchSpec {
   double kernel_gap = 0;   ///< s between dependent kernels of a stream (inside a graph): end of one to first block of the next.
   double block_start = 0;  ///< s from a free slot to the first load of a block.
   double copy_start = 0;   ///< s to start a copy-engine transfer.
+  double copy_call = 0;    ///< s that a blocking copy takes on the host beside that: the call and the wake-up.
 };
 
 struct MachineSpec {
@@ -113,7 +115,8 @@ struct MachineSpec {
   [[nodiscard]] double peak(Pipe pipe, DataType type) const;
   /// Sustained rate: the same at tensor_clock (tensor) or clock (others).
   [[nodiscard]] double sustained(Pipe pipe, DataType type) const;
-  [[nodiscard]] DeviceShape shape() const;
+  [[nodiscard]] std::uint32_t compute_capability() const;  ///< 90 of "sm_90" or "sm_90a"; 0 of an arch without digits.
+  [[nodiscard]] DeviceShape shape() const;                 ///< peers is left as it is: that takes a topology and a group.
 };
 
 }  // namespace rooftrace

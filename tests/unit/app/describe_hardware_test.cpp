@@ -51,7 +51,7 @@ TEST(DescribeHardware, H100Page) {
   EXPECT_THAT(text, HasSubstr("450 GB/s each way (900 GB/s both directions)"));
   EXPECT_THAT(text, HasSubstr("64 GB/s each way (128 GB/s both directions)"));
   EXPECT_THAT(text, HasSubstr("3.35 TB/s datasheet; sustained 3.18 TB/s read (95 %)"));  // 0.95 x 3.352
-  EXPECT_THAT(text, HasSubstr("  gpu0 -> gpu1..gpu7              NVLink, 450 GB/s each way, 1 us, 2 hops\n"));
+  EXPECT_THAT(text, HasSubstr("  gpu0 -> gpu1..gpu7              NVLink, 450 GB/s each way, 550 ns, 2 hops\n"));
   EXPECT_THAT(text, HasSubstr("  gpu0 -> host                    PCIe, 64 GB/s each way, 1 us, 2 hops\n"));
 }
 
@@ -92,6 +92,16 @@ TEST(DescribeHardware, SaysWhatAMachineDoesNotHave) {
   EXPECT_THAT(l40s, HasSubstr("gpu0 -> gpu4..gpu7              PCIe, 32 GB/s each way, 2 us, 4 hops\n"));
   EXPECT_THAT(page("v100-sxm"), Not(HasSubstr("tensor bf16")));
   EXPECT_THAT(page("v100-sxm"), HasSubstr("  gpu0     -- gpu1, gpu2, gpu3 (2 links), gpu4 (2 links)\n"));
+}
+
+// Keys that a file may leave out: the host's own copies, and the call of a blocking copy.
+TEST(DescribeHardware, CopiesOfTheHost) {
+  const std::string a100 = page("a100-sxm-80gb");
+  EXPECT_THAT(a100, HasSubstr("3 us to start a copy, 12 us to wait for it."));
+  EXPECT_THAT(a100, HasSubstr("one thread copies 10.5 GB/s"));
+  const std::string h100 = page("h100-sxm");
+  EXPECT_THAT(h100, HasSubstr("3 us to start a copy.\n"));
+  EXPECT_THAT(h100, HasSubstr("one thread copies 10.5 GB/s"));  // the standard
 }
 
 }  // namespace

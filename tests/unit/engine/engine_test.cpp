@@ -146,6 +146,43 @@ TEST(Engine, SerialHopsCostLatency) {
   EXPECT_EQ(run(spec(1), memory, {k})[0].end, 1650 + 6 * 700);
 }
 
+// Memory takes 500, work 50; the first loads go out at 1,100. Step 0 stores at 1,650, there at 2,150; step 1 waits for that, pauses 300,
+// loads at 2,450 and stores at 3,000; step 2 waits for step 0, which is long there, loads at 3,000, stores at 3,550 and ends at 4,050.
+TEST(Engine, StepsWaitForArrivalsAndPause) {
+  const auto make = [](std::uint64_t, std::uint64_t s) {
+    Step step = load_and_work(s * 128, 50);
+    step.stores.push_back(toy::store(1 << 20 | s * 128, 128));
+    step.after = s == 1 ? 1 : s == 2 ? 2 : 0;
+    step.pause = s == 1 ? 300 : 0;
+    return step;
+  };
+  Kernel k = toy::kernel(1, 3, make);
+  k.longest_wait = 2;
+  for (const std::uint32_t depth : {1U, 3U}) {  // A step that must wait is never issued ahead.
+    k.depth = depth;
+    FixedMemory memory(500);
+    const auto records = run(spec(1), memory, {k});
+    ASSERT_EQ(memory.calls.size(), 6U);
+    EXPECT_EQ(memory.calls[0].now, 1100);
+    EXPECT_EQ(memory.calls[2].now, 2450) << depth;
+    EXPECT_EQ(memory.calls[4].now, 3000) << depth;
+    EXPECT_EQ(records[0].end, 4050) << depth;
+  }
+}
+
+// A step takes `least` from its loads to its stores; work and memory that are slower hide it.
+TEST(Engine, AStepTakesItsLeastTime) {
+  for (const Time least : {0, 549, 551, 5000}) {
+    FixedMemory memory(500);
+    Kernel k = toy::kernel(1, 1, [least](auto, auto) {
+      Step step = load_and_work(0, 50);
+      step.least = least;
+      return step;
+    });
+    EXPECT_EQ(run(spec(1), memory, {k})[0].end, 1100 + std::max<Time>(550, least));
+  }
+}
+
 // The functional run asks for the same accesses as the timed one.
 TEST(Engine, TheFunctionalRunAsksForTheSame) {
   const auto make = [](auto b, auto s) {

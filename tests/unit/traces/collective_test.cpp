@@ -1,85 +1,212 @@
-// All-reduce kernels: what crosses the link, what stays local, what is added.
+// All-reduce kernels: what crosses the link, what stays local, what is added, and which of them is chosen.
 #include "traces/collective.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/unit/traces/shapes.hpp"
+#include "traces/random.hpp"
 #include "traces/trace_check.hpp"
 
 namespace rooftrace {
 namespace {
 
+using testing::HasSubstr;
 using testing::IsEmpty;
+
+constexpr std::uint64_t kOutput = 2ULL << 34, kReceive = 3ULL << 34, kPeer = 4ULL << 34;
 
 AllReduceProblem problem(std::uint32_t ranks, std::uint64_t elements) {
   AllReduceProblem p;
   p.ranks = ranks;
   p.elements = elements;
   p.input = 1ULL << 34;
-  p.output = 2ULL << 34;
-  p.receive = 3ULL << 34;
-  p.peer = 4ULL << 34;
+  p.output = kOutput;
+  p.receive = kReceive;
+  p.peer = kPeer;
   return p;
+}
+
+DeviceShape a100() {
+  DeviceShape gpu = shapes::a100();
+  gpu.peers.bandwidth = 240e9;
+  return gpu;
+}
+DeviceShape h100() {
+  DeviceShape gpu = shapes::h100();
+  gpu.compute_capability = 90;
+  gpu.peers.bandwidth = 370e9;
+  gpu.peers.switch_reduces = true;
+  return gpu;
 }
 
 double adds(const Kernel& kernel) {
   return kernel.work[static_cast<std::size_t>(Pipe::cuda)];
 }
+const TouchTotals& peers(const TraceTotals& totals) {
+  return totals.at(TensorRole::activations, Home::peer);
+}
+const TouchTotals& local(const TraceTotals& totals) {
+  return totals.at(TensorRole::activations, Home::local);
+}
 
-// n ranks, S = 2 * elements bytes, chunks of S/n: 2 (n - 1) hops of S/n cross the link; local loads are S and the 2 (n - 1) chunks that
-// arrive, local stores S; n - 1 chunks are added.
-TEST(RingAllReduce, MovesTwoTimesNMinusOneOverN) {
+// n ranks, S bytes, chunks of S/n: 2 (n - 1) of them cross the link; loaded are S and the 2 (n - 1) chunks that arrive, stored S; n - 1
+// chunks are added. By LL 16 B travel for 8, by LL128 128 B for 120; S is a multiple of both in every chunk of every channel.
+TEST(RingAllReduce, MovesTwoTimesNMinusOneOverNAndTheFlags) {
   for (const std::uint32_t n : {2U, 4U, 8U}) {
-    for (const std::uint64_t elements : {std::uint64_t{4096}, std::uint64_t{8} << 20}) {
-      const Kernel kernel = make_ring_all_reduce(shapes::h100(), problem(n, elements));
+    for (const NcclProtocol protocol : {NcclProtocol::ll, NcclProtocol::ll128, NcclProtocol::simple}) {
+      const std::uint64_t elements = 24ULL * 8 * 60 * 64;
+      const Kernel kernel = make_all_reduce(a100(), problem(n, elements), {AllReduce::ring, protocol});
       const TraceTotals totals = measure(kernel);
-      const std::uint64_t bytes = elements * 2;
-      const std::uint64_t sent = bytes / n * 2 * (n - 1);
-      EXPECT_EQ(totals.at(TensorRole::activations, Home::peer).stored, sent);
-      EXPECT_EQ(totals.at(TensorRole::activations, Home::peer).loaded, 0U);
-      EXPECT_EQ(totals.at(TensorRole::activations).loaded, bytes + sent);
-      EXPECT_EQ(totals.at(TensorRole::activations).stored, bytes);
+      const std::uint64_t bytes = elements * 2, data = bytes / n * 2 * (n - 1);
+      const std::uint64_t sent = protocol == NcclProtocol::ll ? data * 2 : protocol == NcclProtocol::ll128 ? data / 120 * 128 : data;
+      EXPECT_EQ(peers(totals).stored, sent) << kernel.label;
+      EXPECT_EQ(peers(totals).loaded, 0U);
+      EXPECT_EQ(local(totals).loaded, bytes + sent);
+      EXPECT_EQ(local(totals).stored, bytes);
       EXPECT_EQ(adds(kernel), static_cast<double>(elements) / n * (n - 1));
-      EXPECT_EQ(kernel.serial_hops, 2 * (n - 1));
-      EXPECT_EQ(totals.largest_step <= 2 * 32 * 1024, true);  // slices of 32 KiB, own and received
-      EXPECT_THAT(check_kernel(kernel), IsEmpty()) << n << " ranks, " << elements;
+      EXPECT_THAT(check_kernel(kernel), IsEmpty()) << kernel.label;
     }
   }
 }
 
-// Chunks that differ by an element: sends are within 2 (n - 1) elements of the ideal, and nothing of the result is left out.
-TEST(RingAllReduce, ExactWhenRanksDoNotDivideTheTensor) {
-  for (const std::uint64_t elements : {std::uint64_t{1}, std::uint64_t{5}, std::uint64_t{100003}}) {
-    const Kernel kernel = make_ring_all_reduce(shapes::h100(), problem(3, elements));
+// Any size, ranks, type and algorithm: closed forms equal what the steps do, the whole result is written and nothing beyond the room is
+// touched. Bytes over the link are the closed form of the header, up to a grain, or an element, per message.
+TEST(AllReduce, ClosedFormsHoldForAnySize) {
+  constexpr std::uint64_t kSeed = 20;
+  SplitMix random(kSeed);
+  for (int round = 0; round < 150; ++round) {
+    const auto n = static_cast<std::uint32_t>(2 + random.below(9));
+    const std::uint64_t elements = 1 + random.below(random.below(2) == 0 ? 300 : 3'000'000);
+    AllReduceProblem p = problem(n, elements);
+    p.type = random.below(3) == 0 ? DataType::fp32 : DataType::fp16;
+    const std::uint64_t width = p.type == DataType::fp32 ? 4 : 2;
+    const auto protocol = static_cast<NcclProtocol>(random.below(3));
+    const auto algorithm = static_cast<AllReduce>(static_cast<std::uint64_t>(AllReduce::ring) + random.below(5));
+    const AllReduceChoice choice{algorithm, protocol};
+    const Kernel kernel = make_all_reduce(h100(), p, choice);
+    SCOPED_TRACE(testing::Message() << "seed " << kSeed << " round " << round << ": " << kernel.label << ", " << elements << " elements");
+    EXPECT_THAT(check_kernel(kernel), IsEmpty());
     const TraceTotals totals = measure(kernel);
-    EXPECT_EQ(totals.at(TensorRole::activations).distinct_written, elements * 2);
-    const double sent = static_cast<double>(totals.at(TensorRole::activations, Home::peer).stored) / 2;
-    EXPECT_NEAR(sent, static_cast<double>(elements) * 4 / 3, 4);
-    EXPECT_THAT(check_kernel(kernel), IsEmpty()) << elements;
-    EXPECT_LE(totals.address_end, problem(3, elements).peer + ring_receive_bytes(3, elements, DataType::bf16));
+    const AllReduceRoom room = all_reduce_room(n, elements, p.type, choice);
+    EXPECT_LE(totals.address_end, kPeer + room.peer);
+    EXPECT_GE(local(totals).distinct_written, elements * width);
+    const double bytes = static_cast<double>(elements * width);
+    const double grain = protocol == NcclProtocol::ll ? 16 : protocol == NcclProtocol::ll128 ? 128 : 4;
+    const double flags = protocol == NcclProtocol::ll ? 2 : protocol == NcclProtocol::ll128 ? 128.0 / 120 : 1;
+    const double moved = static_cast<double>(peers(totals).loaded + peers(totals).stored);
+    switch (algorithm) {
+      case AllReduce::ring:  // 2 (n - 1) messages per channel and loop, each within a grain; and the last grain may be partial
+        EXPECT_NEAR(moved, 2.0 * (n - 1) / n * bytes * flags, 2.0 * n * grain * (kernel.grid + 1));
+        break;
+      case AllReduce::tree:
+        EXPECT_NEAR(moved, 2 * bytes * flags, 2 * grain);
+        break;
+      case AllReduce::nvls:  // rounding of requests: n bytes per piece
+        EXPECT_NEAR(moved, (1.25 + 1.0 / n) * bytes, 3.0 * n * static_cast<double>(width) + n * 3000.0);
+        break;
+      case AllReduce::one_shot:
+        EXPECT_EQ(moved, (n - 1.0) * bytes);
+        break;
+      default:  // two_shot
+        EXPECT_NEAR(moved, 2.0 * (n - 1) / n * bytes, static_cast<double>(n * width));
+        break;
+    }
+    if (HasFailure()) break;
   }
 }
 
-// (n - 1) S cross the link as loads; n tensors are added with n - 1 additions per element.
-TEST(OneShotAllReduce, LoadsEveryPeer) {
-  for (const std::uint32_t n : {2U, 8U}) {
-    for (const std::uint64_t elements : {std::uint64_t{7}, std::uint64_t{4096}, std::uint64_t{300000}}) {
-      const Kernel kernel = make_one_shot_all_reduce(shapes::h100(), problem(n, elements));
-      const TraceTotals totals = measure(kernel);
-      EXPECT_EQ(totals.at(TensorRole::activations, Home::peer).loaded, (n - 1) * elements * 2);
-      EXPECT_EQ(totals.at(TensorRole::activations, Home::peer).distinct_read, (n - 1) * elements * 2);
-      EXPECT_EQ(totals.at(TensorRole::activations).loaded, elements * 2);
-      EXPECT_EQ(totals.at(TensorRole::activations).stored, elements * 2);
-      EXPECT_EQ(adds(kernel), static_cast<double>(elements * (n - 1)));
-      EXPECT_THAT(check_kernel(kernel), IsEmpty()) << n << " ranks, " << elements;
+// Every step that waits looks back to a step of its own block, no further than the kernel says.
+TEST(AllReduce, WaitsAreWithinTheBlock) {
+  for (const NcclProtocol protocol : {NcclProtocol::ll, NcclProtocol::ll128, NcclProtocol::simple}) {
+    const Kernel kernel = make_all_reduce(a100(), problem(8, 1 << 22), {AllReduce::ring, protocol});
+    std::uint32_t longest = 0;
+    for (std::uint32_t step = 0; step < kernel.program->steps(0); ++step) {
+      Step s;
+      kernel.program->fill(0, step, s);
+      longest = std::max(longest, s.after);
+      EXPECT_LE(s.after, step);
     }
+    EXPECT_GE(longest, 1U);
+    EXPECT_LE(longest, kernel.longest_wait);
   }
+}
+
+std::string choice(const DeviceShape& gpu, std::uint32_t ranks, std::uint64_t bytes, const AllReduceRule& rule) {
+  const AllReduceChoice c = choose_all_reduce(gpu, ranks, bytes, rule);
+  return std::string(name(c.algorithm)) + " " + std::string(name(c.protocol));
+}
+
+// NCCL's formulas by hand, 8 A100 with 240 GB/s, microseconds (MB = 1e6 B; ring: 14 hops, data rate 8/14 of the bus):
+//   LL 15.0 + S / 50.1 GB/s, LL128 40.6 + S / 126.2, simple 56.0 + S / 137.1
+// 1 MiB: 35.9, 48.9, 63.6; 4 MiB: 98.7, 73.8, 86.6; 64 MiB: 1354, 572, 545.
+TEST(ChooseAllReduce, AsNcclPredicts) {
+  AllReduceRule nccl;
+  nccl.algorithm = AllReduce::nccl;
+  EXPECT_EQ(choice(a100(), 8, 1 << 20, nccl), "ring ll");
+  EXPECT_EQ(choice(a100(), 8, 4 << 20, nccl), "ring ll128");
+  EXPECT_EQ(choice(a100(), 8, 64 << 20, nccl), "ring simple");
+  // NVLS: 25.0 + S / 308 GB/s; the ring by LL on Hopper 15.0 + S / 80.6: 27.7 and 28.4 at 1 MiB less a tenth, 32.0 at 1.4 MB.
+  EXPECT_EQ(choice(h100(), 8, 900'000, nccl), "ring ll");
+  EXPECT_EQ(choice(h100(), 8, 1'400'000, nccl), "nvls simple");
+  EXPECT_EQ(choice(h100(), 2, 1 << 30, nccl), "ring simple");  // never with two ranks
+  nccl.protocol = AllReduceProtocol::ll128;
+  EXPECT_EQ(choice(h100(), 8, 1 << 30, nccl), "ring ll128");
+}
+
+// All predictions of 8 A100 at 4 MiB are sums of the constants in nccl_tuning.cpp: ring LL128 14 + 14 x 1.9 us + 4,194,304 B over
+// 240 x 0.92 x 8 / 14 GB/s = 40.6 + 33.24 us.
+TEST(NcclPlans, AreLatencyPlusBytes) {
+  const std::vector<NcclPlan> plans = nccl_plans(a100(), 8, 4 << 20);
+  ASSERT_EQ(plans.size(), 6U);
+  EXPECT_EQ(plans.front().protocol, NcclProtocol::ll128);
+  EXPECT_NEAR(plans.front().seconds, 73.84e-6, 0.01e-6);
+  for (std::size_t i = 1; i < plans.size(); ++i) EXPECT_LE(plans[i - 1].seconds, plans[i].seconds);
+  DeviceShape pcie = a100();
+  pcie.peers.nvlink = false;
+  EXPECT_EQ(nccl_plans(pcie, 8, 4 << 20).size(), 4U);  // no LL128
+  EXPECT_EQ(nccl_plans(h100(), 8, 4 << 20).size(), 7U);
+}
+
+TEST(ChooseAllReduce, EnginesTakeTheirOwnKernelsForSmallTensors) {
+  AllReduceRule rule;
+  rule.one_shot_below = 1000;
+  rule.two_shot_below = 5000;
+  EXPECT_EQ(choice(a100(), 8, 1000, rule), "one_shot simple");
+  EXPECT_EQ(choice(a100(), 8, 5000, rule), "two_shot simple");
+  EXPECT_EQ(choice(a100(), 8, 5001, rule), "ring ll");
+  DeviceShape pairs = a100();
+  pairs.peers.nvlink = pairs.peers.all_to_all = false;
+  EXPECT_EQ(choice(pairs, 4, 1000, rule), "ring ll");
+  EXPECT_EQ(choice(pairs, 2, 1000, rule), "one_shot simple");
+}
+
+std::string refusal(const DeviceShape& gpu, std::uint32_t ranks, AllReduce algorithm, AllReduceProtocol protocol) {
+  AllReduceRule rule;
+  rule.algorithm = algorithm;
+  rule.protocol = protocol;
+  try {
+    (void)choose_all_reduce(gpu, ranks, 1 << 20, rule);
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(ChooseAllReduce, SaysWhatAMachineCannotDo) {
+  EXPECT_THAT(refusal(a100(), 8, AllReduce::nvls, AllReduceProtocol::automatic), HasSubstr("switch that reduces"));
+  EXPECT_THAT(refusal(h100(), 2, AllReduce::nvls, AllReduceProtocol::automatic), HasSubstr("more than two GPUs"));
+  EXPECT_THAT(refusal(h100(), 8, AllReduce::nvls, AllReduceProtocol::ll), HasSubstr("does not know the protocol ll"));
+  DeviceShape pcie = a100();
+  pcie.peers.nvlink = false;
+  EXPECT_THAT(refusal(pcie, 4, AllReduce::ring, AllReduceProtocol::ll128), HasSubstr("needs NVLink"));
+  EXPECT_EQ(refusal(h100(), 8, AllReduce::nvls, AllReduceProtocol::automatic), "");
 }
 
 TEST(AllReduce, RefusesOneRankAndNothing) {
-  EXPECT_THROW((void)make_ring_all_reduce(shapes::h100(), problem(1, 10)), std::invalid_argument);
-  EXPECT_THROW((void)make_one_shot_all_reduce(shapes::h100(), problem(2, 0)), std::invalid_argument);
+  EXPECT_THROW((void)make_all_reduce(a100(), problem(1, 10), {}), std::invalid_argument);
+  EXPECT_THROW((void)make_all_reduce(a100(), problem(2, 0), {}), std::invalid_argument);
+  EXPECT_THROW((void)make_all_reduce(a100(), problem(2, 8), {AllReduce::nccl, NcclProtocol::ll}), std::invalid_argument);
 }
 
 }  // namespace

@@ -136,5 +136,24 @@ TEST(Copy, ChainsSpreadOverBlocksAndKeepTheirFootprint) {
   EXPECT_THROW((void)make_chase(gpu(), p), std::invalid_argument);
 }
 
+// 1 MB in chunks of 256 KiB at 10 GB/s: every chunk takes the host 26.2144 us (the last, of 213,568 B, 21.3568), one at a time; before the
+// first chunk moves, the host must have copied it. The bytes are those of a pinned copy.
+TEST(Copy, APageableCopyIsPacedByTheHost) {
+  ByteRange from = range(kFar, 1'000'000), to = range(0, 1'000'000);
+  from.home = Home::host;
+  const Kernel kernel = make_pageable_copy(from, to, 10e9);
+  EXPECT_EQ(kernel.depth, 1U);
+  ASSERT_EQ(kernel.program->steps(0), 4U);
+  for (std::uint32_t s = 0; s < 4; ++s) {
+    Step step;
+    kernel.program->fill(0, s, step);
+    EXPECT_EQ(step.least, s < 3 ? 26'214'400 : 21'356'800);
+    EXPECT_EQ(step.pause, s == 0 ? 26'214'400 : 0);
+  }
+  EXPECT_THAT(check_kernel(kernel), IsEmpty());
+  EXPECT_EQ(measure(kernel).loaded(), measure(make_engine_copy(from, to)).loaded());
+  EXPECT_THROW((void)make_pageable_copy(from, to, 0), std::invalid_argument);
+}
+
 }  // namespace
 }  // namespace rooftrace

@@ -137,7 +137,8 @@ TEST(WorkloadLaws, RandomStepsKeepTheLawsOfATrace) {
     o.page_tokens = static_cast<std::uint32_t>(1 + random.below(40));
     o.offload_weights = random.below(2) == 0 ? 0 : static_cast<double>(random.below(101)) / 100;
     o.offload_kv = random.below(2) == 0 ? 0 : static_cast<double>(random.below(101)) / 100;
-    o.all_reduce = random.below(2) == 0 ? AllReduce::ring : AllReduce::automatic;
+    o.all_reduce.algorithm = static_cast<AllReduce>(random.below(7));
+    if (o.all_reduce.algorithm == AllReduce::nvls) o.all_reduce.algorithm = AllReduce::tree;  // These shapes have no switch.
     o.kv_splits = static_cast<std::uint32_t>(random.below(4));
     const DeviceShape gpu = random.below(2) == 0 ? shapes::h100() : shapes::a100();
     const Trace trace = make_workload(model, gpu, o);

@@ -146,7 +146,7 @@ TEST(Workload, KernelsFollowTheRecipe) {
   }
 }
 
-TEST(Workload, AllReduceIsOneShotForSmallTensorsAndARingForLargeOnes) {
+TEST(Workload, AllReduceIsOneShotThenTwoShotThenNccls) {
   const auto label = [](const WorkloadOptions& o) {
     for (const Kernel& kernel : make_workload(models::small(), shapes::h100(), o).kernels) {
       if (kernel.kernel_class == KernelClass::all_reduce) return kernel.label;
@@ -155,11 +155,13 @@ TEST(Workload, AllReduceIsOneShotForSmallTensorsAndARingForLargeOnes) {
   };
   WorkloadOptions o = decode(4, 100);
   o.tp = 4;
-  o.one_shot_below = 4 * 256 * 2;  // exactly the tensor
+  o.all_reduce.one_shot_below = o.all_reduce.two_shot_below = 4 * 256 * 2;  // exactly the tensor
   EXPECT_EQ(label(o), "all_reduce one-shot 4 ranks");
-  o.one_shot_below -= 1;
-  EXPECT_EQ(label(o), "all_reduce ring 4 ranks");
-  o.all_reduce = AllReduce::one_shot;
+  o.all_reduce.one_shot_below -= 1;
+  EXPECT_EQ(label(o), "all_reduce two-shot 4 ranks");
+  o.all_reduce.two_shot_below -= 1;
+  EXPECT_EQ(label(o), "all_reduce ring ll 4 ranks");
+  o.all_reduce.algorithm = AllReduce::one_shot;
   EXPECT_EQ(label(o), "all_reduce one-shot 4 ranks");
   o.tp = 1;
   EXPECT_EQ(label(o), "");
