@@ -117,6 +117,81 @@ TEST(PublishedModels, Qwen25) {
   EXPECT_EQ(published("qwen2.5-72b").parameters(), 72'706'203'648U);
 }
 
+// Totals that their publishers (model cards, papers, safetensors indices) or the libraries that load them print.
+TEST(PublishedModels, OtherArchitectures) {
+  const std::map<std::string, std::uint64_t> totals = {
+      {"bloom-176b", 176'247'271'424},   // model card
+      {"bloom-560m", 559'214'592},       // model card
+      {"falcon-180b", 179'522'565'120},  // size of its files, 2 B each
+      {"falcon-7b", 6'921'720'704},      // tied, as PEFT counts it
+      {"gpt-j-6b", 6'050'882'784},       // model card
+      {"gpt-neox-20b", 20'554'567'680},  // model card
+      {"gpt2", 124'439'808},
+      {"gpt2-xl", 1'557'611'200},
+      {"llama-3.2-1b", 1'235'814'400},
+      {"llama-3.2-3b", 3'212'749'824},
+      {"mixtral-8x22b", 140'620'634'112},
+      {"mixtral-8x7b", 46'702'792'704},
+      {"opt-1.3b", 1'315'758'080},
+      {"opt-125m", 125'239'296},
+      {"opt-30b", 29'974'540'288},
+      {"phi-3-mini", 3'821'079'552},
+      {"phi-3-medium", 13'960'238'080},
+      {"phi-4", 14'659'507'200},
+      {"qwen2.5-0.5b", 494'032'768},
+      {"qwen3-235b-a22b", 235'093'634'560},
+      {"qwen3-30b-a3b", 30'532'122'624},
+      {"qwen3-32b", 32'762'123'264},
+      {"qwen3-8b", 8'190'735'360},
+      {"yi-34b", 34'388'917'248},
+  };
+  for (const auto& [name, total] : totals) EXPECT_EQ(published(name).parameters(), total) << name;
+  // Rounded totals in a name: within 2 %.
+  const std::map<std::string, double> rounded = {{"gpt-20b", 20e9},   {"gpt-175b", 175e9},    {"gpt-89b", 89e9}, {"megatron-530b", 530e9},
+                                                 {"opt-175b", 175e9}, {"internlm-20b", 20e9}, {"opt-66b", 66e9}};
+  for (const auto& [name, total] : rounded) {
+    EXPECT_NEAR(static_cast<double>(published(name).parameters()) / total, 1, 0.02) << name;
+  }
+}
+
+TEST(PublishedModels, ActiveParametersOfExperts) {
+  // Mixtral of Experts (arXiv 2401.04088): 47 B, 13 B active. Qwen3: 3.3 B and 22 B active.
+  EXPECT_NEAR(static_cast<double>(published("mixtral-8x7b").active_parameters()), 12.9e9, 0.05e9);
+  EXPECT_NEAR(static_cast<double>(published("qwen3-30b-a3b").active_parameters()), 3.35e9, 0.05e9);
+  EXPECT_NEAR(static_cast<double>(published("qwen3-235b-a22b").active_parameters()), 22.2e9, 0.1e9);
+  EXPECT_EQ(published("llama-2-7b").active_parameters(), published("llama-2-7b").parameters());
+}
+
+TEST(PublishedModels, WhatTheArchitecturesHave) {
+  const ModelSpec gptj = published("gpt-j-6b");
+  EXPECT_TRUE(gptj.parallel_block && gptj.shared_norm && gptj.layer_norm && !gptj.gated && gptj.lm_head_bias && !gptj.qkv_bias);
+  EXPECT_EQ(gptj.rotary_dim, 64U);  // of 256
+  EXPECT_EQ(gptj.intermediate, 4U * 4096);
+  const ModelSpec falcon = published("falcon-180b");
+  EXPECT_TRUE(falcon.parallel_block && !falcon.shared_norm);
+  EXPECT_EQ(falcon.kv_heads, 8U);
+  EXPECT_EQ(published("falcon-7b").kv_heads, 1U);
+  EXPECT_TRUE(published("falcon-7b").shared_norm);
+  EXPECT_TRUE(published("bloom-176b").alibi && published("bloom-176b").embedding_norm);
+  EXPECT_EQ(published("opt-30b").learned_positions, 2050U);
+  EXPECT_EQ(published("opt-30b").activation, Activation::relu);
+  EXPECT_EQ(published("gpt-20b").activation, Activation::gelu);
+  EXPECT_TRUE(published("qwen3-32b").qk_norm && !published("qwen3-32b").qkv_bias);
+  EXPECT_TRUE(published("internlm-7b").qkv_bias && published("internlm-7b").output_bias);
+  EXPECT_EQ(published("phi-4-mini").rotary_dim, 96U);  // 0.75 of 128
+  EXPECT_EQ(published("mixtral-8x7b").experts, 8U);
+  EXPECT_EQ(published("mixtral-8x7b").experts_per_token, 2U);
+}
+
+TEST(PublishedModels, EveryModelFileCanBeRead) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(source_path("configs/models"))) {
+    EXPECT_GT(published(entry.path().filename().string()).parameters(), 0U);
+    ++count;
+  }
+  EXPECT_GE(count, 60);
+}
+
 TEST(PublishedModels, FieldsAndName) {
   const ModelSpec model = published("llama-3.1-8b");
   EXPECT_EQ(model.name, "llama-3.1-8b");
@@ -183,10 +258,11 @@ TEST(ModelSpec, QwenWindowIsForAllLayersOrNone) {
 }
 
 TEST(ModelSpecErrors, UnknownArchitectureIsNamedWithTheKnownOnes) {
-  EXPECT_EQ(error_of(changed(small_llama(), "architectures", "[\"GPT2LMHeadModel\"]")),
-            "m.json:2:20: architectures: unknown architecture \"GPT2LMHeadModel\"; known: LlamaForCausalLM, MistralForCausalLM, "
-            "Qwen2ForCausalLM");
-  EXPECT_THAT(error_of(changed(small_llama(), "architectures", "[\"Qwen3ForCausalLM\"]")),
+  EXPECT_EQ(error_of(changed(small_llama(), "architectures", "[\"DeepseekV3ForCausalLM\"]")),
+            "m.json:2:20: architectures: unknown architecture \"DeepseekV3ForCausalLM\"; known: LlamaForCausalLM, MistralForCausalLM, "
+            "MixtralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM, Qwen3MoeForCausalLM, InternLMForCausalLM, Phi3ForCausalLM, "
+            "GPT2LMHeadModel, GPTJForCausalLM, GPTNeoXForCausalLM, OPTForCausalLM, BloomForCausalLM, FalconForCausalLM");
+  EXPECT_THAT(error_of(changed(small_llama(), "architectures", "[\"Qwen4ForCausalLM\"]")),
               EndsWith("; did you mean \"Qwen2ForCausalLM\"?"));
   for (const char* wrong : {"\"LlamaForCausalLM\"", "[]", "[1]", "[\"LlamaForCausalLM\", \"MistralForCausalLM\"]", "null"}) {
     EXPECT_THAT(error_of(changed(small_llama(), "architectures", wrong)), HasSubstr("is not a list of one name; known: LlamaForCausalLM"))
@@ -230,8 +306,19 @@ TEST(ModelSpecErrors, HeadsThatDoNotFit) {
 }
 
 TEST(ModelSpecErrors, WhatIsNotModeledIsRefused) {
-  EXPECT_THAT(error_of(changed(small_llama(), "attention_bias", "true")), HasSubstr("attention_bias: true is not modeled"));
-  EXPECT_THAT(error_of(changed(small_llama(), "mlp_bias", "true")), HasSubstr("mlp_bias: true is not modeled"));
+  auto qwen = changed(small_llama(), "architectures", "[\"Qwen3MoeForCausalLM\"]");
+  qwen.insert({{"moe_intermediate_size", "16"}, {"num_experts", "4"}, {"num_experts_per_tok", "2"}});
+  EXPECT_EQ(parse(qwen).experts, 4U);
+  EXPECT_THAT(error_of(changed(qwen, "decoder_sparse_step", "2")), HasSubstr("decoder_sparse_step: only 1"));
+  EXPECT_THAT(error_of(changed(qwen, "mlp_only_layers", "[0]")), HasSubstr("mlp_only_layers: layers without experts"));
+  EXPECT_THAT(error_of(changed(qwen, "num_experts_per_tok", "5")), HasSubstr("num_experts_per_tok: 5 is more than the 4 experts"));
+  EXPECT_THAT(error_of(changed(changed(qwen, "num_experts", "4096"), "moe_intermediate_size", "4194304")),
+              HasSubstr("num_experts: 4096 experts of 4194304 features are too many"));
+  auto opt = changed(changed(small_llama(), "architectures", "[\"OPTForCausalLM\"]"), "ffn_dim", "256");
+  EXPECT_EQ(parse(opt).learned_positions, 130U);
+  EXPECT_THAT(error_of(changed(opt, "do_layer_norm_before", "false")), HasSubstr("do_layer_norm_before: false is not modeled"));
+  EXPECT_THAT(error_of(changed(opt, "word_embed_proj_dim", "32")), HasSubstr("word_embed_proj_dim: differs from hidden_size 64"));
+  EXPECT_THAT(error_of(changed(opt, "activation_function", "\"tanh\"")), HasSubstr("activation_function: \"tanh\" is not an activation"));
   EXPECT_THAT(error_of(changed(small_llama(), "tie_word_embeddings", "1")), HasSubstr("1 is neither true nor false"));
 }
 
