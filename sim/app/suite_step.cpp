@@ -1,8 +1,9 @@
 // step and ceiling: whole steps of a model as a serving engine reports them.
 //
 // A decode step stands for its average over a generation: half of the output is in the cache. A prefill of more than 8,192 tokens is
-// processed in equal parts of whole sequences, as engines that bound a step's tokens do. Under continuous batching (engine names that end
-// in "-serving") every request's prefill runs between the decode steps of the others: with c requests in flight and o tokens each, a
+// processed in equal parts of whole sequences, as engines that bound a step's tokens do. A sequence may be longer than the positions a
+// model was trained for, unless they are rows of a table: RoPE and ALiBi compute any position. Under continuous batching (engine names that
+// end in "-serving") every request's prefill runs between the decode steps of the others: with c requests in flight and o tokens each, a
 // token waits for (c - 1) / o prefills beside its own step. The engine's time on the host is a constant per step, the same for all rows of
 // an engine (kEngines).
 #include <fmt/format.h>
@@ -37,7 +38,7 @@ double host_time(const std::string& engine) {
 
 struct Setup {
   const MachineSpec& machine;
-  const ModelSpec& model;
+  ModelSpec model;
   WorkloadOptions options;
   std::string words;  ///< What else distinguishes the experiment.
 };
@@ -65,10 +66,12 @@ Setup setup_of(const SuiteRow& row, Bench& bench) {
 }
 
 const Outcome& run_stage_of(Bench& bench, const Setup& s, const WorkloadOptions& options, bool closed_form = false) {
-  check_workload(s.model, options);
-  Experiment e;
   const bool decode = options.stage == Stage::decode;
   const std::uint32_t length = decode ? options.context : options.prompt;
+  ModelSpec model = s.model;
+  if (model.learned_positions == 0) model.max_positions = std::max(model.max_positions, length + 1);
+  check_workload(model, options);
+  Experiment e;
   if (std::uint64_t{options.batch} * length > kMostTokens) throw RowSkipped("too long: more than 2^26 tokens in the cache");
   e.key = fmt::format("step {} {} {} {}", s.words, name(options.stage), options.batch, length);
   e.stage = options.stage;
@@ -76,8 +79,7 @@ const Outcome& run_stage_of(Bench& bench, const Setup& s, const WorkloadOptions&
   e.layers_auto = true;
   e.closed_form = closed_form;
   e.group = options.tp;
-  const ModelSpec& model = s.model;
-  e.trace = [&model, options](const DeviceShape& gpu) { return make_workload(model, gpu, options); };
+  e.trace = [model, options](const DeviceShape& gpu) { return make_workload(model, gpu, options); };
   return bench.run(s.machine, e);
 }
 
