@@ -2,16 +2,16 @@
 //
 // A decode step stands for its average over a generation: half of the output is in the cache. A prefill of more than 8,192 tokens is
 // processed in equal parts of whole sequences, as engines that bound a step's tokens do. A sequence may be longer than the positions a
-// model was trained for, unless they are rows of a table: RoPE and ALiBi compute any position. Under continuous batching (engine names that
-// end in "-serving") every request's prefill runs between the decode steps of the others: with c requests in flight and o tokens each, a
-// token waits for (c - 1) / o prefills beside its own step. The engine's time on the host is a constant per step, the same for all rows of
-// an engine (kEngines).
+// model was trained for, up to four times, unless they are rows of a table: RoPE and ALiBi compute any position. Under continuous batching
+// every request's prefill runs between the decode steps of the others: with c requests in flight and o tokens each, a token waits for
+// (c - 1) / o prefills beside its own step. A prefill makes the first token, so a total time is a prefill and o - 1 decode steps. What the
+// engine's host adds is one table (suite_engines.cpp).
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
+#include "sim/app/suite_engines.hpp"
 #include "sim/app/suite_kernels.hpp"
 #include "traces/workload.hpp"
 
@@ -19,27 +19,14 @@ namespace rooftrace {
 namespace {
 
 constexpr std::uint64_t kPrefillTokens = 8192;
+constexpr std::uint64_t kBeyondPositions = 4;      ///< Longer than so many times the positions of a model is a slip of the pen.
 constexpr std::uint64_t kMostTokens = 1ULL << 26;  ///< More than any GPU holds; bounds the page tables.
-
-struct Engine {
-  const char* name;
-  double per_step;  ///< s of host time per step that the GPU waits for.
-};
-/// Engines that launch a step as one CUDA graph or from a compiled loop leave the GPU no gap that is known.
-constexpr std::array kEngines = {Engine{"gpt-fast", 0}, Engine{"vllm", 0},    Engine{"fastertransformer", 0}, Engine{"trtllm", 0},
-                                 Engine{"lmdeploy", 0}, Engine{"flexgen", 0}, Engine{"trtllm-serving", 0}};
-
-double host_time(const std::string& engine) {
-  for (const Engine& known : kEngines) {
-    if (engine == known.name) return known.per_step;
-  }
-  return 0;
-}
 
 struct Setup {
   const MachineSpec& machine;
   ModelSpec model;
   WorkloadOptions options;
+  std::string hardware, engine;
   std::string words;  ///< What else distinguishes the experiment.
 };
 
@@ -53,7 +40,7 @@ DataType stored_type(const SuiteRow& row, const std::string& column, DataType ot
 
 Setup setup_of(const SuiteRow& row, Bench& bench) {
   const std::string& model = row.text("model");
-  Setup s{bench.machine(row.text("hardware")), bench.model(model), {}, {}};
+  Setup s{bench.machine(row.text("hardware")), bench.model(model), {}, row.text("hardware"), row.text("engine"), {}};
   WorkloadOptions& o = s.options;
   o.weights = stored_type(row, "weights", DataType::bf16);
   o.kv = stored_type(row, "kv", DataType::bf16);
@@ -69,7 +56,9 @@ const Outcome& run_stage_of(Bench& bench, const Setup& s, const WorkloadOptions&
   const bool decode = options.stage == Stage::decode;
   const std::uint32_t length = decode ? options.context : options.prompt;
   ModelSpec model = s.model;
-  if (model.learned_positions == 0) model.max_positions = std::max(model.max_positions, length + 1);
+  if (model.learned_positions == 0 && length < kBeyondPositions * model.max_positions) {
+    model.max_positions = std::max(model.max_positions, length + 1);
+  }
   check_workload(model, options);
   Experiment e;
   if (std::uint64_t{options.batch} * length > kMostTokens) throw RowSkipped("too long: more than 2^26 tokens in the cache");
@@ -89,13 +78,19 @@ void add(Outcome& sum, const Outcome& part, double times) {
   sum.roofline += part.roofline * times;
 }
 
+/// A step that the host launches kernel by kernel. The bound knows no host.
+Outcome on_host(const Setup& s, Outcome step, Stage stage) {
+  if (step.seconds > 0) step.seconds = std::max(step.seconds, host_floor(s.engine, s.hardware, stage, s.model.layers));
+  return step;
+}
+
 Outcome decode_step(Bench& bench, const Setup& s, double batch, std::uint64_t context) {
   WorkloadOptions options = s.options;
   options.stage = Stage::decode;
   options.batch = static_cast<std::uint32_t>(std::max(1.0, std::round(batch)));
   options.context = static_cast<std::uint32_t>(std::max<std::uint64_t>(context, 1));
   Outcome sum;
-  add(sum, run_stage_of(bench, s, options), 1);
+  add(sum, on_host(s, run_stage_of(bench, s, options), Stage::decode), 1);
   return sum;
 }
 
@@ -107,7 +102,7 @@ Outcome prefill(Bench& bench, const Setup& s, double batch, std::uint64_t prompt
   options.batch = static_cast<std::uint32_t>(together);
   options.prompt = static_cast<std::uint32_t>(prompt);
   Outcome sum;
-  add(sum, run_stage_of(bench, s, options), static_cast<double>(sequences) / static_cast<double>(together));
+  add(sum, on_host(s, run_stage_of(bench, s, options), Stage::prefill), static_cast<double>(sequences) / static_cast<double>(together));
   return sum;
 }
 
@@ -123,19 +118,17 @@ Prediction predict_step(const SuiteRow& row, Bench& bench) {
   const std::string& stage = row.text("stage");
   const std::string& engine = row.text("engine");
   if (engine == "flexgen") throw RowSkipped("FlexGen's offloading schedule is not simulated");
-  const double host = host_time(engine);
   const std::uint64_t halfway = input + output / 2;
   Prediction p;
   if (stage == "prefill") {
     if (quantity != "ttft_ms") unknown_word(row, "quantity", "ttft_ms for a prefill");
     Outcome sum = prefill(bench, s, batch, input);
-    if (sum.seconds > 0) sum.seconds += host;
     p = time_prediction(sum, 1e3);
     p.group = "prefill";
   } else if (stage == "decode") {
     Outcome sum = decode_step(bench, s, batch, halfway);
-    if (engine.ends_with("-serving") && batch > 1) add(sum, prefill(bench, s, 1, input), (batch - 1) / static_cast<double>(output));
-    if (sum.seconds > 0) sum.seconds += host;
+    if (batches_continuously(engine, quantity) && batch > 1)
+      add(sum, prefill(bench, s, 1, input), (batch - 1) / static_cast<double>(output));
     if (quantity == "tokens_per_s") {
       p = rate_prediction(sum, batch);
     } else if (quantity == "itl_ms" || quantity == "tpot_ms") {
@@ -148,7 +141,6 @@ Prediction predict_step(const SuiteRow& row, Bench& bench) {
     Outcome sum = prefill(bench, s, batch, input);
     const auto steps = static_cast<double>(output - 1);
     if (output > 1) add(sum, decode_step(bench, s, batch, halfway), steps);
-    if (sum.seconds > 0) sum.seconds += host * static_cast<double>(output);
     if (quantity == "total_ms") {
       p = time_prediction(sum, 1e3);
     } else if (quantity == "tokens_per_s") {
