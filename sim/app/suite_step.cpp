@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "sim/app/suite_engines.hpp"
 #include "sim/app/suite_kernels.hpp"
@@ -156,19 +157,48 @@ Prediction predict_step(const SuiteRow& row, Bench& bench) {
   return p;
 }
 
-/// The most tokens per second that a group of tp GPUs could make of this model at this batch, prompts and their caches free of charge. A
-/// row without a batch is bounded by the work alone.
+namespace {
+
+/// The same machine with all tensor work at the rate of the weights' type, where it has one: whoever quantises may compute in it.
+MachineSpec quantised(const MachineSpec& machine, DataType weights) {
+  MachineSpec out = machine;
+  const auto narrow = out.sm.tensor_peak.find(weights);
+  if (narrow == out.sm.tensor_peak.end()) return out;
+  for (auto& [type, peak] : out.sm.tensor_peak) peak = std::max(peak, narrow->second);
+  return out;
+}
+
+}  // namespace
+
+/// The most tokens per second that a group of tp GPUs could make of this model at this batch, prompts and their caches free of charge,
+/// however the group is divided: tp / t parts of t GPUs each, as replicas or as stages of a pipeline, share the batch. A row without a
+/// batch is bounded by the work alone.
 Prediction predict_ceiling(const SuiteRow& row, Bench& bench) {
-  Setup s = setup_of(row, bench);
-  s.options.stage = Stage::decode;
-  s.options.context = 1;
-  const bool has_batch = row.has("batch");
-  s.options.batch = static_cast<std::uint32_t>(has_batch ? row.integer("batch", 1, 65536) : 65536);
-  check_workload(s.model, s.options);
-  const Outcome& outcome = run_stage_of(bench, s, s.options, true);
+  const Setup given = setup_of(row, bench);
+  const MachineSpec machine = quantised(given.machine, given.options.weights);
+  const auto batch = static_cast<std::uint32_t>(row.has("batch") ? row.integer("batch", 1, 65536) : 65536);
   Prediction p;
   p.group = "ceiling";
-  p.bound = p.roofline = static_cast<double>(s.options.batch) / outcome.bound;
+  p.bound = 0;
+  for (std::uint32_t t = 1; t <= given.options.tp; ++t) {
+    if (given.options.tp % t != 0) continue;
+    Setup s{machine, given.model, given.options, given.hardware, given.engine, {}};
+    const std::uint32_t parts = row.has("batch") ? std::min(given.options.tp / t, batch) : given.options.tp / t;
+    s.options.stage = Stage::decode;
+    s.options.context = 1;
+    s.options.tp = t;
+    s.options.batch = row.has("batch") ? (batch + parts - 1) / parts : batch;
+    s.words = fmt::format("ceiling {} {} {}", row.text("model"), row.text("weights"), t);
+    try {
+      check_workload(s.model, s.options);
+    } catch (const std::invalid_argument&) {
+      if (t == given.options.tp && !(p.bound > 0)) throw;
+      continue;  // This t does not divide the heads.
+    }
+    const Outcome& outcome = run_stage_of(bench, s, s.options, true);
+    p.bound = std::max(p.bound, parts * static_cast<double>(s.options.batch) / outcome.bound);
+  }
+  p.roofline = p.bound;
   p.side = Side::below;
   return p;
 }
