@@ -80,14 +80,27 @@ class MoeGemmProgram final : public BlockProgram {
     }
     const std::uint64_t k0 = std::uint64_t{step - 1} * t_.block_k;
     const std::uint64_t deep = std::min<std::uint64_t>(t_.block_k, k_ - k0);
-    for (std::uint32_t i = 0; i < tile.rows; ++i) a_.push(out.loads, routing_->slots[tile.first + i] / divisor_, 1, k0, deep);
+    gather(a_, out.loads, tile, divisor_, k0, deep);
     b_.push(out.loads, outputs, wide, k0, deep);
     out.work[static_cast<std::size_t>(Pipe::tensor)] = 2.0 * static_cast<double>(tile.rows * wide) * static_cast<double>(deep);
     if (step + 1 < steps(block)) return;
-    for (std::uint32_t i = 0; i < tile.rows; ++i) c_.push(out.stores, routing_->slots[tile.first + i], 1, n0, wide);
+    gather(c_, out.stores, tile, 1, n0, wide);
   }
 
  private:
+  /// The rows of a tile, neighbours in one access.
+  void gather(const TileOperand& operand, std::vector<Access>& out, const RowTile& tile, std::uint32_t divisor, std::uint64_t col,
+              std::uint64_t cols) const {
+    const std::uint32_t* slot = routing_->slots.data() + tile.first;
+    for (std::uint32_t i = 0; i < tile.rows;) {
+      const std::uint32_t row = slot[i] / divisor;
+      std::uint32_t run = 1;
+      while (i + run < tile.rows && slot[i + run] / divisor == row + run) ++run;
+      operand.push(out, row, run, col, cols);
+      i += run;
+    }
+  }
+
   /// Block -> row tile and column tile, in Triton's grouped order.
   [[nodiscard]] std::pair<std::uint64_t, std::uint64_t> place(std::uint64_t block) const {
     const std::uint64_t per_group = t_.group_m * columns_;

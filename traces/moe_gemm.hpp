@@ -2,9 +2,9 @@
 //
 // A row tile is up to block_m slots of one expert's list (expert_routing.hpp); it is multiplied with block_n outputs of that expert. Row
 // tiles of all experts are numbered expert by expert, those without tokens have none; blocks walk them group_m at a time in Triton's
-// grouped order. A block loads its entries of the sorted list, then per k-step its gathered rows of A (one access each) and its tile of B,
-// and stores its rows of C where their slots are. Work: only rows that exist, as elsewhere (the padding of a tile costs the tensor pipe
-// something that is not modeled). No split-K, no clusters, no persistent blocks.
+// grouped order. A block loads its entries of the sorted list, then per k-step its gathered rows of A (neighbours in one access) and its
+// tile of B, and stores its rows of C where their slots are. Work: only rows that exist, as elsewhere (the padding of a tile costs the
+// tensor pipe something that is not modeled). No split-K, no clusters, no persistent blocks.
 #pragma once
 
 #include <cstdint>
