@@ -118,7 +118,7 @@ Prediction predict_step(const SuiteRow& row, Bench& bench) {
   const std::string& quantity = row.text("quantity");
   const std::string& stage = row.text("stage");
   const std::string& engine = row.text("engine");
-  if (engine == "flexgen") throw RowSkipped("FlexGen's offloading schedule is not simulated");
+  if (engine == "flexgen") throw RowSkipped("FlexGen attends on the CPU of the host, which is not simulated");
   const std::uint64_t halfway = input + output / 2;
   Prediction p;
   if (stage == "prefill") {
