@@ -44,7 +44,17 @@ std::optional<std::size_t> too_deep(const std::string& text) {
   return std::nullopt;
 }
 
+std::string quoted(const Json& value) {
+  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (text.size() > kLongestQuote) text = text.substr(0, kLongestQuote) + "...";
+  return text;
+}
+
 }  // namespace
+
+struct ConfigJson::Document {
+  Json root;
+};
 
 ConfigJson::ConfigJson(std::string text, std::string file) : text_(std::move(text)), file_(std::move(file)) {
   if (text_.size() > kMostConfigText) {
@@ -52,7 +62,7 @@ ConfigJson::ConfigJson(std::string text, std::string file) : text_(std::move(tex
   }
   if (const auto offset = too_deep(text_)) throw UserError(at(*offset), fmt::format("nested deeper than {} levels", kMaxDepth));
   try {
-    json_ = std::make_unique<Json>(Json::parse(text_));
+    json_ = std::make_unique<Document>(Document{Json::parse(text_)});
   } catch (const Json::parse_error& error) {
     // "[json.exception.parse_error.101] parse error at line 3, column 5: what": only what; the place is ours (byte counts from 1).
     const std::string what = error.what();
@@ -61,7 +71,7 @@ ConfigJson::ConfigJson(std::string text, std::string file) : text_(std::move(tex
   } catch (const Json::out_of_range& error) {  // A number beyond double.
     throw UserError(SourceLocation{file_}, fmt::format("not JSON: {}", error.what()));
   }
-  if (!json_->is_object()) throw UserError(at(skip_blank(text_, 0)), "not an object { ... } as a config.json is");
+  if (!json_->root.is_object()) throw UserError(at(skip_blank(text_, 0)), "not an object { ... } as a config.json is");
 }
 
 ConfigJson::~ConfigJson() = default;
@@ -105,8 +115,8 @@ std::string ConfigJson::name_of(const std::string& key) const {
   for (std::size_t from = 0;;) {
     const std::size_t bar = key.find('|', from);
     const std::string one = key.substr(from, bar - from);
-    const auto found = json_->find(one);
-    if (found != json_->end() && !found->is_null()) return one;
+    const auto found = json_->root.find(one);
+    if (found != json_->root.end() && !found->is_null()) return one;
     if (bar == std::string::npos) return key.substr(0, key.find('|'));
     from = bar + 1;
   }
@@ -117,54 +127,78 @@ void ConfigJson::fail(const std::string& key, const std::string& message) const 
   throw UserError(at(value_of(name)), name + ": " + message);
 }
 
-const Json& ConfigJson::required(const std::string& key) const {
+void ConfigJson::require(const std::string& key) const {
   const std::string name = name_of(key);
-  const auto found = json_->find(name);
-  if (found == json_->end()) throw UserError(at(skip_blank(text_, 0)), fmt::format("missing key \"{}\"", name));
-  return *found;
+  if (!json_->root.contains(name)) throw UserError(at(skip_blank(text_, 0)), fmt::format("missing key \"{}\"", name));
 }
 
 bool ConfigJson::given(const std::string& key) const {
-  const auto found = json_->find(name_of(key));
-  return found != json_->end() && !found->is_null();
+  const auto found = json_->root.find(name_of(key));
+  return found != json_->root.end() && !found->is_null();
 }
 
 std::uint32_t ConfigJson::integer(const std::string& key, std::int64_t high) const {
-  const Json& value = required(key);
-  if (!value.is_number_integer()) fail(key, fmt::format("{} is not an integer", shown(value)));
+  require(key);
+  const Json& value = json_->root[name_of(key)];
+  if (!value.is_number_integer()) fail(key, fmt::format("{} is not an integer", quoted(value)));
   const bool huge = value.is_number_unsigned() && value.get<std::uint64_t>() > static_cast<std::uint64_t>(high);
   const std::int64_t number = huge ? std::numeric_limits<std::int64_t>::max() : value.get<std::int64_t>();
-  if (number < 1 || number > high) fail(key, fmt::format("{} is outside 1 to {}", shown(value), high));
+  if (number < 1 || number > high) fail(key, fmt::format("{} is outside 1 to {}", quoted(value), high));
   return static_cast<std::uint32_t>(number);
 }
 
 bool ConfigJson::boolean(const std::string& key, bool absent) const {
   if (!given(key)) return absent;
-  const Json& value = required(key);
-  if (!value.is_boolean()) fail(key, fmt::format("{} is neither true nor false", shown(value)));
+  require(key);
+  const Json& value = json_->root[name_of(key)];
+  if (!value.is_boolean()) fail(key, fmt::format("{} is neither true nor false", quoted(value)));
   return value.get<bool>();
 }
 
 double ConfigJson::number(const std::string& key, double low, double high, double absent) const {
   if (!given(key)) return absent;
-  const Json& value = required(key);
-  if (!value.is_number()) fail(key, fmt::format("{} is not a number", shown(value)));
+  require(key);
+  const Json& value = json_->root[name_of(key)];
+  if (!value.is_number()) fail(key, fmt::format("{} is not a number", quoted(value)));
   const double number = value.get<double>();
-  if (!(number >= low && number <= high)) fail(key, fmt::format("{} is outside {} to {}", shown(value), low, high));
+  if (!(number >= low && number <= high)) fail(key, fmt::format("{} is outside {} to {}", quoted(value), low, high));
   return number;
 }
 
 std::string ConfigJson::word(const std::string& key, const std::string& absent) const {
   if (!given(key)) return absent;
-  const Json& value = required(key);
-  if (!value.is_string()) fail(key, fmt::format("{} is not a word", shown(value)));
+  require(key);
+  const Json& value = json_->root[name_of(key)];
+  if (!value.is_string()) fail(key, fmt::format("{} is not a word", quoted(value)));
   return value.get<std::string>();
 }
 
-std::string ConfigJson::shown(const Json& value) {
-  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (text.size() > kLongestQuote) text = text.substr(0, kLongestQuote) + "...";
-  return text;
+bool ConfigJson::is(const std::string& key, std::int64_t value) const {
+  require(key);
+  return json_->root[name_of(key)] == value;
+}
+
+bool ConfigJson::is_empty_list(const std::string& key) const {
+  require(key);
+  const Json& value = json_->root[name_of(key)];
+  return value.is_array() && value.empty();
+}
+
+std::vector<std::string> ConfigJson::words(const std::string& key) const {
+  require(key);
+  std::vector<std::string> out;
+  const Json& list = json_->root[name_of(key)];
+  if (!list.is_array()) return out;
+  for (const Json& word : list) {
+    if (!word.is_string()) return {};
+    out.push_back(word.get<std::string>());
+  }
+  return out;
+}
+
+std::string ConfigJson::shown(const std::string& key) const {
+  require(key);
+  return quoted(json_->root[name_of(key)]);
 }
 
 }  // namespace rooftrace

@@ -6,8 +6,8 @@
 
 #include <cstdint>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "sim/core/error.hpp"
 
@@ -26,8 +26,15 @@ class ConfigJson {
   // A key may have several names, "n_layer|num_hidden_layers": the first that is given counts, and errors name the first.
 
   [[nodiscard]] bool given(const std::string& key) const;
-  /// The value, null included; UserError when the key is missing.
-  [[nodiscard]] const nlohmann::json& required(const std::string& key) const;
+  /// UserError when the key is missing; null is there.
+  void require(const std::string& key) const;
+  /// The value is this integer. UserError when the key is missing.
+  [[nodiscard]] bool is(const std::string& key, std::int64_t value) const;
+  [[nodiscard]] bool is_empty_list(const std::string& key) const;
+  /// A list of words; empty for anything else.
+  [[nodiscard]] std::vector<std::string> words(const std::string& key) const;
+  /// The value as an error message quotes it, cut short.
+  [[nodiscard]] std::string shown(const std::string& key) const;
   /// From 1 to `high`; UserError otherwise.
   [[nodiscard]] std::uint32_t integer(const std::string& key, std::int64_t high) const;
   [[nodiscard]] bool boolean(const std::string& key, bool absent) const;
@@ -35,16 +42,15 @@ class ConfigJson {
   [[nodiscard]] std::string word(const std::string& key, const std::string& absent) const;
 
   [[noreturn]] void fail(const std::string& key, const std::string& message) const;
-  /// A value as an error message quotes it, cut short.
-  [[nodiscard]] static std::string shown(const nlohmann::json& value);
 
  private:
+  struct Document;  ///< The parsed text: only config_json.cpp knows the JSON library.
   [[nodiscard]] SourceLocation at(std::size_t offset) const;
   [[nodiscard]] std::size_t value_of(const std::string& key) const;
   [[nodiscard]] std::string name_of(const std::string& key) const;  ///< The name that is given, or the first.
 
   std::string text_, file_;
-  std::unique_ptr<nlohmann::json> json_;
+  std::unique_ptr<Document> json_;
 };
 
 }  // namespace rooftrace

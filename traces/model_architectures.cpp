@@ -6,8 +6,6 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 namespace rooftrace {
 namespace {
 
@@ -53,7 +51,7 @@ void internlm(const ConfigJson& config, ModelSpec& model) {
 
 void mistral(const ConfigJson& config, ModelSpec& model) {
   // Must be there: files without a window say null, and the default of a missing key is a window that nobody sees.
-  (void)config.required("sliding_window");
+  config.require("sliding_window");
   window_or_null(config, model);
 }
 
@@ -65,12 +63,11 @@ void mixtral(const ConfigJson& config, ModelSpec& model) {
 void qwen_window(const ConfigJson& config, ModelSpec& model) {
   if (!config.boolean("use_sliding_window", false)) return;
   // Full attention in the first max_window_layers layers.
-  const nlohmann::json& full = config.required("max_window_layers");
-  if (full == 0) {
+  if (config.is("max_window_layers", 0)) {
     model.window = config.integer("sliding_window", kMostPositions);
   } else if (config.integer("max_window_layers", kMostLayers) < model.layers) {
-    config.fail("max_window_layers", fmt::format("{} of {} layers without a window: a mixture is not modeled; use 0 or {}", full.dump(),
-                                                 model.layers, model.layers));
+    config.fail("max_window_layers", fmt::format("{} of {} layers without a window: a mixture is not modeled; use 0 or {}",
+                                                 config.shown("max_window_layers"), model.layers, model.layers));
   }
 }
 
@@ -88,10 +85,10 @@ void qwen3(const ConfigJson& config, ModelSpec& model) {
 void qwen3_moe(const ConfigJson& config, ModelSpec& model) {
   qwen3(config, model);
   experts(config, model, "num_experts", "num_experts_per_tok");
-  if (config.given("decoder_sparse_step") && config.required("decoder_sparse_step") != 1) {
+  if (config.given("decoder_sparse_step") && !config.is("decoder_sparse_step", 1)) {
     config.fail("decoder_sparse_step", "only 1 (experts in every layer) is modeled");
   }
-  if (config.given("mlp_only_layers") && !config.required("mlp_only_layers").empty()) {
+  if (config.given("mlp_only_layers") && !config.is_empty_list("mlp_only_layers")) {
     config.fail("mlp_only_layers", "layers without experts are not modeled; only [] is");
   }
 }
@@ -150,7 +147,7 @@ void falcon(const ConfigJson& config, ModelSpec& model) {
   if (!newer) model.kv_heads = config.boolean("multi_query", true) ? 1 : model.q_heads;
   model.parallel_block = newer || config.boolean("parallel_attn", true);
   // The newer ones have a norm for attention and one for the FFN, unless the file says one.
-  const bool two = newer && !(config.given("num_ln_in_parallel_attn") && config.required("num_ln_in_parallel_attn") == 1);
+  const bool two = newer && !(config.given("num_ln_in_parallel_attn") && config.is("num_ln_in_parallel_attn", 1));
   model.shared_norm = model.parallel_block && !two;
   attention_bias(config, model, "bias", false);
   model.ffn_bias = model.qkv_bias;

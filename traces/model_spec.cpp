@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "sim/core/error.hpp"
@@ -27,15 +26,17 @@ std::string listed(const std::vector<std::string>& words) {
 
 const Architecture& read_architecture(const ConfigJson& config) {
   const std::vector<std::string> known = known_architectures();
-  const nlohmann::json& list = config.required("architectures");
-  if (!list.is_array() || list.size() != 1 || !list.front().is_string()) {
-    config.fail("architectures", fmt::format("{} is not a list of one name; known: {}", ConfigJson::shown(list), listed(known)));
+  const std::vector<std::string> words = config.words("architectures");
+  if (words.size() != 1) {
+    config.fail("architectures", fmt::format("{} is not a list of one name; known: {}", config.shown("architectures"), listed(known)));
   }
-  const std::string name = list.front().get<std::string>();
+  const std::string& name = words.front();
   for (const Architecture& architecture : architectures()) {
     if (name == architecture.name) return architecture;
   }
-  config.fail("architectures", fmt::format("unknown architecture {}; known: {}{}", ConfigJson::shown(list.front()), listed(known),
+  // As JSON writes it, so that the message stays one line.
+  const std::string list = config.shown("architectures");
+  config.fail("architectures", fmt::format("unknown architecture {}; known: {}{}", list.substr(1, list.size() - 2), listed(known),
                                            did_you_mean(name, known)));
 }
 
