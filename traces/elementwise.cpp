@@ -30,7 +30,7 @@ class PlaneProgram final : public BlockProgram {
   struct Operand {
     TileOperand tile;
     bool store = false;
-    bool every_row = false;  ///< A single row that every rectangle reads (the gain of a norm).
+    std::uint64_t every_row = 0;  ///< So many rows that every rectangle reads whole (the gain of a norm).
   };
 
   PlaneProgram(std::uint64_t rows, std::uint64_t cols, std::uint64_t tile_rows, std::uint64_t tile_cols, PlaneWork work,
@@ -53,7 +53,8 @@ class PlaneProgram final : public BlockProgram {
     const std::uint64_t cols = std::min(tile_cols_, cols_ - col);
     for (const Operand& operand : operands_) {
       std::vector<Access>& list = operand.store ? out.stores : out.loads;
-      operand.tile.push(list, operand.every_row ? 0 : row, operand.every_row ? 1 : rows, col, cols);
+      const bool whole = operand.every_row > 0;
+      operand.tile.push(list, whole ? 0 : row, whole ? operand.every_row : rows, col, cols);
     }
     const auto elements = static_cast<double>(rows * cols);
     out.work[static_cast<std::size_t>(Pipe::cuda)] = elements * work_.cuda;
@@ -68,10 +69,10 @@ class PlaneProgram final : public BlockProgram {
 };
 
 PlaneProgram::Operand load(const Matrix& matrix) {
-  return {TileOperand(matrix, AccessOp::load), false, false};
+  return {TileOperand(matrix, AccessOp::load), false, 0};
 }
 PlaneProgram::Operand store(const Matrix& matrix) {
-  return {TileOperand(matrix, AccessOp::store), true, false};
+  return {TileOperand(matrix, AccessOp::store), true, 0};
 }
 
 void require(bool condition, const char* what) {
@@ -151,6 +152,37 @@ class EmbeddingProgram final : public BlockProgram {
   std::vector<std::uint64_t> tokens_;
 };
 
+/// x[r] += table[first + r mod q_len].
+class PositionProgram final : public BlockProgram {
+ public:
+  PositionProgram(const Matrix& x, const Matrix& table, std::uint64_t first, std::uint64_t q_len)
+      : cols_(x.cols), first_(first), q_len_(q_len), load_(x, AccessOp::load), table_(table, AccessOp::load), store_(x, AccessOp::store) {}
+
+  [[nodiscard]] std::uint32_t steps(std::uint32_t) const override { return 1; }
+  void fill(std::uint32_t block, std::uint32_t, Step& out) const override {
+    load_.push(out.loads, block, 1, 0, cols_);
+    table_.push(out.loads, first_ + block % q_len_, 1, 0, cols_);
+    out.work[static_cast<std::size_t>(Pipe::cuda)] = static_cast<double>(cols_);
+    store_.push(out.stores, block, 1, 0, cols_);
+  }
+
+ private:
+  std::uint64_t cols_, first_, q_len_;
+  TileOperand load_, table_, store_;
+};
+
+PlaneWork work_of(Activation f) {
+  switch (f) {
+    case Activation::silu:
+      return {3, 2, 0};  // Negate, add 1, multiply; exp and reciprocal.
+    case Activation::gelu:
+      return {8, 1, 0};  // The cubic (4), its scale, add 1, times x, times half; tanh.
+    case Activation::relu:
+      break;
+  }
+  return {1, 0, 0};
+}
+
 bool same_shape(const Matrix& a, const Matrix& b) {
   return a.rows == b.rows && a.cols == b.cols;
 }
@@ -164,10 +196,12 @@ Kernel make_rms_norm(const DeviceShape& gpu, const RmsNormProblem& problem) {
   std::vector<PlaneProgram::Operand> operands{load(problem.x)};
   if (fused) operands.push_back(load(problem.residual));
   operands.push_back(load(problem.gain));
-  operands.back().every_row = true;
+  operands.back().every_row = problem.gain.rows;
   if (fused) operands.push_back(store(problem.residual));
   operands.push_back(store(problem.out));
-  Kernel kernel = row_kernel(gpu, problem.x, {fused ? 5.0 : 4.0, 0, 1}, std::move(operands), "rms_norm");
+  const bool layer_norm = problem.gain.rows == 2;
+  const PlaneWork work{(fused ? 5.0 : 4.0) + (layer_norm ? 3.0 : 0.0), 0, 1};
+  Kernel kernel = row_kernel(gpu, problem.x, work, std::move(operands), layer_norm ? "layer_norm" : "rms_norm");
   kernel.kernel_class = KernelClass::norm;
   kernel.footprint = {read_footprint(problem.x), read_footprint(problem.gain), write_footprint(problem.out)};
   if (fused) {
@@ -179,14 +213,30 @@ Kernel make_rms_norm(const DeviceShape& gpu, const RmsNormProblem& problem) {
 }
 
 Kernel make_silu_mul(const DeviceShape& gpu, const Matrix& gate_up, const Matrix& out) {
-  require(gate_up.rows == out.rows && gate_up.cols == 2 * out.cols, "silu_mul: the matrices do not fit together");
+  return make_gated_activation(gpu, gate_up, out, Activation::silu);
+}
+
+Kernel make_gated_activation(const DeviceShape& gpu, const Matrix& gate_up, const Matrix& out, Activation f) {
+  require(gate_up.rows == out.rows && gate_up.cols == 2 * out.cols, "gated activation: the matrices do not fit together");
   Matrix gate = gate_up;
   gate.cols = out.cols;
   Matrix up = gate;
   up.address += gate.row_bytes();
-  Kernel kernel = column_kernel(gpu, gate, {4, 2, 0}, {load(gate), load(up), store(out)}, "silu_mul");
+  PlaneWork work = work_of(f);
+  work.cuda += 1;
+  Kernel kernel =
+      column_kernel(gpu, gate, work, {load(gate), load(up), store(out)}, f == Activation::silu ? "silu_mul" : "gated activation");
   kernel.kernel_class = KernelClass::activation;
   kernel.footprint = {read_footprint(gate_up), write_footprint(out)};
+  return kernel;
+}
+
+Kernel make_activation(const DeviceShape& gpu, const Matrix& in, const Matrix& out, Activation f) {
+  require(same_shape(in, out), "activation: the matrices do not fit together");
+  Kernel kernel = column_kernel(gpu, in, work_of(f), {load(in), store(out)}, "activation");
+  kernel.label = name(f);
+  kernel.kernel_class = KernelClass::activation;
+  kernel.footprint = {read_footprint(in), write_footprint(out)};
   return kernel;
 }
 
@@ -225,6 +275,24 @@ Kernel make_embedding(const DeviceShape& gpu, const Matrix& table, const Matrix&
   kernel.footprint = {read_footprint(touched), write_footprint(out)};
   if (ids.rows != 0) kernel.footprint.push_back(read_footprint(ids));
   kernel.program = std::make_shared<EmbeddingProgram>(table, ids, out, std::move(tokens));
+  return kernel;
+}
+
+Kernel make_position_add(const DeviceShape& gpu, const Matrix& x, const Matrix& table, std::uint64_t first, std::uint64_t q_len) {
+  require(x.cols == table.cols && first + q_len <= table.rows && q_len > 0 && x.rows % q_len == 0,
+          "position_add: the matrices do not fit together");
+  Matrix touched = table;
+  touched.rows = q_len;
+  Footprint both = read_footprint(x);
+  both.written = both.read;
+  Kernel kernel;
+  kernel.label = "position add";
+  kernel.kernel_class = KernelClass::embedding;
+  kernel.grid = static_cast<std::uint32_t>(x.rows);
+  kernel.blocks_per_sm = resident_blocks(gpu, x.row_bytes());
+  kernel.work[static_cast<std::size_t>(Pipe::cuda)] = static_cast<double>(x.rows) * static_cast<double>(x.cols);
+  kernel.footprint = {both, read_footprint(touched)};
+  kernel.program = std::make_shared<PositionProgram>(x, table, first, q_len);
   return kernel;
 }
 

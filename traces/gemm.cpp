@@ -44,6 +44,8 @@ class GemmProgram final : public BlockProgram {
         k_tiles_(static_cast<std::uint32_t>(ceil_div(k_, t_.block_k))),
         group_m_(std::max(1U, t_.group_m / t_.cluster_m)),
         add_c_(problem.add_c && t_.split_k == 1),
+        add_bias_(problem.bias.rows != 0 && t_.split_k == 1),
+        bias_(problem.bias, AccessOp::load),
         a_(problem.a, AccessOp::load),
         b_(problem.b, AccessOp::load),
         c_load_(problem.c, AccessOp::load),
@@ -110,6 +112,7 @@ class GemmProgram final : public BlockProgram {
 
     if (step + 1 == k_steps(part)) {
       if (add_c_) c_load_.push(out.loads, m0, rows_m, n0, rows_n);
+      if (add_bias_) bias_.push(out.loads, 0, 1, n0, rows_n);
       out_.push(out.stores, part * m_ + m0, rows_m, n0, rows_n);
     }
   }
@@ -156,8 +159,8 @@ class GemmProgram final : public BlockProgram {
   GemmTiling t_;
   std::uint64_t m_, n_, k_;
   std::uint32_t tiles_m_, tiles_n_, clusters_m_, clusters_n_, cluster_, k_tiles_, group_m_;
-  bool add_c_;
-  TileOperand a_, b_, c_load_, out_, scales_;
+  bool add_c_, add_bias_;
+  TileOperand bias_, a_, b_, c_load_, out_, scales_;
   std::uint64_t scale_cols_;
   std::uint32_t items_ = 0, grid_ = 0;
 };
@@ -172,6 +175,8 @@ class SplitKReduceProgram final : public BlockProgram {
         columns_(columns),
         chunks_(static_cast<std::uint32_t>(ceil_div(n_, columns))),
         add_c_(problem.add_c),
+        add_bias_(problem.bias.rows != 0),
+        bias_(problem.bias, AccessOp::load),
         partial_(problem.workspace, AccessOp::load),
         c_load_(problem.c, AccessOp::load),
         c_store_(problem.c, AccessOp::store) {}
@@ -185,19 +190,21 @@ class SplitKReduceProgram final : public BlockProgram {
     const std::uint64_t cols = std::min<std::uint64_t>(columns_, n_ - col);
     partial_.push_strided(out.loads, partial_.address_of(row, col), m_ * partial_.pitch(), split_, partial_.run_bytes(cols));
     if (add_c_) c_load_.push(out.loads, row, 1, col, cols);
-    out.work[static_cast<std::size_t>(Pipe::cuda)] = static_cast<double>(cols * (split_ - 1 + (add_c_ ? 1 : 0)));
+    if (add_bias_) bias_.push(out.loads, 0, 1, col, cols);
+    out.work[static_cast<std::size_t>(Pipe::cuda)] = static_cast<double>(cols * (split_ - 1 + (add_c_ ? 1 : 0) + (add_bias_ ? 1 : 0)));
     c_store_.push(out.stores, row, 1, col, cols);
   }
 
  private:
   std::uint64_t m_, n_;
   std::uint32_t split_, columns_, chunks_;
-  bool add_c_;
-  TileOperand partial_, c_load_, c_store_;
+  bool add_c_, add_bias_;
+  TileOperand bias_, partial_, c_load_, c_store_;
 };
 
 void check_shapes(const GemmProblem& p, const GemmTiling& t) {
   const bool fits = p.a.rows > 0 && p.b.rows > 0 && p.a.cols > 0 && p.a.cols == p.b.cols && p.c.rows == p.a.rows && p.c.cols == p.b.rows &&
+                    (p.bias.rows == 0 || (p.bias.rows == 1 && p.bias.cols == p.b.rows)) &&
                     (p.b_scales.rows == 0 || (p.b_scales.rows == p.b.rows && p.b_scales.cols > 0 && p.b_scales.cols <= p.b.cols)) &&
                     (t.split_k == 1 || (p.workspace.rows >= t.split_k * p.a.rows && p.workspace.cols >= p.b.rows));
   if (!fits) throw std::logic_error("gemm: the matrices do not fit together");
@@ -267,6 +274,7 @@ Kernel make_gemm(const DeviceShape& gpu, const GemmProblem& problem, const GemmT
       2.0 * static_cast<double>(problem.a.rows) * static_cast<double>(problem.b.rows) * static_cast<double>(problem.a.cols);
   kernel.footprint = {read_footprint(problem.a), read_footprint(problem.b)};
   if (problem.b_scales.rows != 0) kernel.footprint.push_back(read_footprint(problem.b_scales));
+  if (problem.bias.rows != 0 && !split) kernel.footprint.push_back(read_footprint(problem.bias));
   Footprint out = write_footprint(split ? used_workspace(problem, tiling) : problem.c);
   if (problem.add_c && !split) out.read = problem.c.bytes();
   kernel.footprint.push_back(out);
@@ -287,10 +295,12 @@ Kernel make_split_k_reduce(const DeviceShape& gpu, const GemmProblem& problem, c
   kernel.blocks_per_sm = std::min(8U, gpu.max_blocks_per_sm);
   kernel.tensor_type = problem.tensor_type;
   const double outputs = static_cast<double>(problem.c.rows) * static_cast<double>(problem.c.cols);
-  kernel.work[static_cast<std::size_t>(Pipe::cuda)] = outputs * (tiling.split_k - 1 + (problem.add_c ? 1 : 0));
+  kernel.work[static_cast<std::size_t>(Pipe::cuda)] =
+      outputs * (tiling.split_k - 1 + (problem.add_c ? 1 : 0) + (problem.bias.rows != 0 ? 1 : 0));
   Footprint out = write_footprint(problem.c);
   if (problem.add_c) out.read = problem.c.bytes();
   kernel.footprint = {read_footprint(used_workspace(problem, tiling)), out};
+  if (problem.bias.rows != 0) kernel.footprint.push_back(read_footprint(problem.bias));
   kernel.program = std::move(program);
   return kernel;
 }

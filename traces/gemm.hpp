@@ -47,6 +47,7 @@ struct GemmProblem {
   Matrix b_scales;                        ///< Quantisation scales of B (rows = 0: none): one row of scales per row of B, read along with B.
   Matrix workspace;                       ///< fp32 partials when split_k > 1: (split_k * m) x n.
   DataType tensor_type = DataType::bf16;  ///< What the tensor cores compute in.
+  Matrix bias;                            ///< 1 x n, added in the epilogue (rows = 0: none).
   bool add_c = false;                     ///< Epilogue adds a residual: C is read before it is stored.
 };
 

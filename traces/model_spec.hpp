@@ -1,13 +1,15 @@
-// A dense decoder-only transformer, read from a Hugging Face config.json as published.
+// A decoder-only transformer, dense or with experts in every layer, read from a Hugging Face config.json as published.
 //
-// Known architectures: LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM. Keys that we do not know are tolerated here and only here
+// The known architectures and their keys are one table (model_architectures.cpp). Keys that we do not know are tolerated here and only here
 // (the file is somebody else's); keys that we need and miss are named. Not modeled: RoPE scaling (it moves no bytes), dropout, the
-// tokenizer.
+// tokenizer, latent attention (MLA), shared experts, layers of several kinds in one model.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "traces/activation.hpp"
 
 namespace rooftrace {
 
@@ -16,19 +18,35 @@ struct ModelSpec {
   std::string architecture;  ///< "LlamaForCausalLM"
   std::uint32_t layers = 0;
   std::uint32_t hidden = 0;
-  std::uint32_t intermediate = 0;
+  std::uint32_t intermediate = 0;  ///< Features of the FFN, of one expert where there are experts.
   std::uint32_t q_heads = 0;
   std::uint32_t kv_heads = 0;
   std::uint32_t head_dim = 0;
   std::uint32_t vocabulary = 0;
   std::uint32_t max_positions = 0;
-  std::uint32_t window = 0;  ///< Sliding window of attention in tokens; 0: none.
+  std::uint32_t window = 0;             ///< Sliding window of attention in tokens; 0: none.
+  std::uint32_t rotary_dim = 0;         ///< Features of a head that RoPE rotates; 0: all.
+  std::uint32_t learned_positions = 0;  ///< Rows of a table of position embeddings, in place of RoPE; 0: none.
+  std::uint32_t experts = 0;            ///< FFNs of a layer that a router chooses from; 0: one FFN and no router.
+  std::uint32_t experts_per_token = 0;
+  Activation activation = Activation::silu;
   bool tied_embeddings = false;
-  bool qkv_bias = false;
+  bool gated = true;            ///< FFN: activation(gate) * up, then down; else activation(up), then down.
+  bool layer_norm = false;      ///< Norms have a gain and a bias; else RMSNorm with a gain.
+  bool parallel_block = false;  ///< Attention and FFN read the same residual, and both are added to it.
+  bool shared_norm = false;     ///< In a parallel block: one norm for both.
+  bool alibi = false;           ///< Biases by distance in place of RoPE; they move no bytes.
+  bool qk_norm = false;         ///< RMSNorm of every head of Q and K.
+  bool embedding_norm = false;  ///< A norm behind the embedding.
+  bool qkv_bias = false, output_bias = false, ffn_bias = false, lm_head_bias = false;
 
+  [[nodiscard]] bool rope() const { return learned_positions == 0 && !alibi; }
   [[nodiscard]] std::uint64_t embedding_parameters() const;  ///< One vocabulary x hidden matrix.
+  [[nodiscard]] std::uint64_t norm_parameters() const { return (layer_norm ? 2ULL : 1ULL) * hidden; }
+  [[nodiscard]] std::uint64_t expert_parameters() const;  ///< Matrices of one FFN.
   [[nodiscard]] std::uint64_t layer_parameters() const;
-  [[nodiscard]] std::uint64_t parameters() const;  ///< All of them, as published.
+  [[nodiscard]] std::uint64_t parameters() const;         ///< All of them, as published.
+  [[nodiscard]] std::uint64_t active_parameters() const;  ///< Without the experts that one token does not meet.
 };
 
 /// `text` is the content of config.json, `file` the path that errors print. UserError with file:line:column for broken JSON, an unknown

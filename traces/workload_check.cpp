@@ -13,6 +13,7 @@ namespace rooftrace {
 namespace {
 
 constexpr std::uint64_t kMostTokens = 1ULL << 22;    // In one step; keeps every grid below 2^32 blocks.
+constexpr std::uint64_t kMostSlots = 1ULL << 24;     // Pairs of token and expert, which the trace holds in memory.
 constexpr std::uint64_t kMostKvTokens = 1ULL << 32;  // In the cache; keeps every byte count of a model far below 2^64.
 constexpr std::uint64_t kMostPages = 1ULL << 28;     // Of the block table, which the trace holds in memory.
 
@@ -20,11 +21,16 @@ constexpr std::uint64_t kMostPages = 1ULL << 28;     // Of the block table, whic
   throw std::invalid_argument(message);
 }
 
+/// Every GPU has the same number of KV heads, or there are so few that several GPUs hold the same one.
+bool shares_kv_heads(const ModelSpec& model, std::uint32_t tp) {
+  return model.kv_heads % tp == 0 || tp % model.kv_heads == 0;
+}
+
 std::string tp_that_work(const ModelSpec& model) {
-  const std::uint32_t common = std::gcd(std::gcd(model.q_heads, model.kv_heads), model.intermediate);
+  const std::uint32_t common = std::gcd(model.q_heads, model.intermediate);
   std::string out;
   for (std::uint32_t tp = 1; tp <= common; ++tp) {
-    if (common % tp == 0) out += (out.empty() ? "" : ", ") + std::to_string(tp);
+    if (common % tp == 0 && shares_kv_heads(model, tp)) out += (out.empty() ? "" : ", ") + std::to_string(tp);
   }
   return out;
 }
@@ -35,7 +41,7 @@ void check_parallel(const ModelSpec& model, std::uint32_t tp) {
     fail(fmt::format("tp {} does not divide the {} {} of {}; tp that work: {}", tp, count, what, model.name, tp_that_work(model)));
   };
   if (model.q_heads % tp != 0) refuse(model.q_heads, "query heads");
-  if (model.kv_heads % tp != 0) refuse(model.kv_heads, "KV heads");
+  if (!shares_kv_heads(model, tp)) refuse(model.kv_heads, "KV heads");
   if (model.intermediate % tp != 0) refuse(model.intermediate, "intermediate features");
 }
 
@@ -55,6 +61,10 @@ void check_lengths(const ModelSpec& model, const WorkloadOptions& options) {
     }
   }
   const std::uint64_t tokens = decode ? options.batch : std::uint64_t{options.batch} * options.prompt;
+  if (model.experts > 0 && tokens * model.experts_per_token > kMostSlots) {
+    fail(fmt::format("batch {} makes {} tokens for {} experts each in one step; the most is {} pairs", options.batch, tokens,
+                     model.experts_per_token, kMostSlots));
+  }
   if (tokens > kMostTokens) fail(fmt::format("batch {} makes {} tokens in one step; the most is {}", options.batch, tokens, kMostTokens));
   const std::uint64_t length = decode ? std::uint64_t{options.context} + 1 : options.prompt;
   if (options.batch * length > kMostKvTokens) {
@@ -117,6 +127,7 @@ void check_workload(const ModelSpec& model, const WorkloadOptions& options) {
   check_parallel(model, options.tp);
   check_lengths(model, options);
   check_share(options.offload_weights, "offload weights");
+  if (model.experts > 0 && options.offload_weights > 0) fail("offload weights: offloading a model with experts is not modeled");
   check_share(options.offload_kv, "offload kv");
   check_type(options.weights,
              {DataType::fp32, DataType::fp16, DataType::bf16, DataType::fp8, DataType::int8, DataType::fp4, DataType::int4}, "weights");

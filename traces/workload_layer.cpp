@@ -106,8 +106,7 @@ void WorkloadBuilder::embed() {
   // With a vocabulary in tp shards a GPU finds 1/tp of the tokens in its own; the rows of the others stay zero, and the all-reduce fills
   // them in.
   const std::uint64_t own = (s.tokens() + plan_.options.tp - 1) / plan_.options.tp;
-  Matrix table = plan_.gain(plan_.embedding);
-  table.rows = s.vocabulary;
+  const Matrix table = plan_.table(plan_.embedding, s.vocabulary);
   Matrix ids;
   ids.address = plan_.ids;
   ids.rows = 1;
@@ -119,6 +118,15 @@ void WorkloadBuilder::embed() {
   out.rows = own;
   add(make_embedding(plan_.gpu, table, ids, out, plan_.options.seed), KernelClass::embedding, -1);
   if (parallel) all_reduce(plan_.projected, plan_.residual, -1);
+  const ModelSpec& model = s.model;
+  const Matrix x = plan_.activations(plan_.residual, s.hidden);
+  if (model.learned_positions > 0) {
+    const std::uint64_t first = model.learned_positions - model.max_positions + s.kv_len - s.q_len;
+    add(make_position_add(plan_.gpu, x, plan_.table(plan_.positions, model.learned_positions), first, s.q_len), KernelClass::embedding, -1);
+  }
+  if (model.embedding_norm) {
+    add(make_rms_norm(plan_.gpu, {x, {}, plan_.gain(plan_.embedding_norm), x}), KernelClass::norm, -1);
+  }
 }
 
 void WorkloadBuilder::prefetch(std::uint32_t layer) {
@@ -155,13 +163,33 @@ void WorkloadBuilder::layer(std::uint32_t layer) {
   rope(layer);
   attention(layer);
   linear(1, layer, p.attended, p.projected);
+  if (p.shard.model.parallel_block) {
+    // The FFN reads what attention read; their sum is reduced once.
+    if (!p.shard.model.shared_norm) norm(p.residual, false, p.map.address(p.ffn_norm, layer), number);
+    ffn(layer, p.ffn_out);
+    const Matrix sum = p.activations(p.projected, p.shard.hidden);
+    add(make_residual_add(p.gpu, sum, p.activations(p.ffn_out, p.shard.hidden), sum), KernelClass::residual, number);
+  } else {
+    if (parallel) all_reduce(p.projected, p.reduced, number);
+    norm(p.reduced, true, p.map.address(p.ffn_norm, layer), number);
+    ffn(layer, p.projected);
+  }
   if (parallel) all_reduce(p.projected, p.reduced, number);
-  norm(p.reduced, true, p.map.address(p.ffn_norm, layer), number);
-  linear(2, layer, p.normed, p.gate_up);
-  add(make_silu_mul(p.gpu, p.activations(p.gate_up, 2 * p.shard.intermediate), p.activations(p.gated, p.shard.intermediate)),
-      KernelClass::activation, number);
-  linear(3, layer, p.gated, p.projected);
-  if (parallel) all_reduce(p.projected, p.reduced, number);
+}
+
+void WorkloadBuilder::activation(std::int32_t layer) {
+  const WorkloadPlan& p = plan_;
+  const Matrix up = p.ffn_activations(p.gate_up, p.shard.up_columns());
+  const Matrix out = p.ffn_activations(p.gated, p.shard.intermediate);
+  const Activation f = p.shard.model.activation;
+  add(p.shard.model.gated ? make_gated_activation(p.gpu, up, out, f) : make_activation(p.gpu, up, out, f), KernelClass::activation, layer);
+}
+
+void WorkloadBuilder::ffn(std::uint32_t layer, std::uint64_t out) {
+  if (plan_.routing) return experts(layer, out);
+  linear(2, layer, plan_.normed, plan_.gate_up);
+  activation(signed_layer(layer));
+  linear(3, layer, plan_.gated, out);
 }
 
 void WorkloadBuilder::lm_head() {

@@ -40,6 +40,9 @@ class WorkloadBuilder {
   void linear(std::size_t which, std::uint32_t layer, std::uint64_t in, std::uint64_t out);
   void rope(std::uint32_t layer);
   void attention(std::uint32_t layer);
+  void ffn(std::uint32_t layer, std::uint64_t out);
+  void activation(std::int32_t layer);
+  void experts(std::uint32_t layer, std::uint64_t out);
   void all_reduce(std::uint64_t in, std::uint64_t out, std::int32_t layer);
 
   const WorkloadPlan& plan_;

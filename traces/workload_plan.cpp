@@ -27,17 +27,6 @@ void apply(const TilingOverride& override, GemmTiling& tiling) {
   }
 }
 
-Matrix matrix(std::uint64_t address, std::uint64_t rows, std::uint64_t cols, DataType type, TensorRole role) {
-  Matrix out;
-  out.address = address;
-  out.rows = rows;
-  out.cols = cols;
-  out.pitch = bytes_of(type, cols);
-  out.type = type;
-  out.role = role;
-  return out;
-}
-
 }  // namespace
 
 WorkloadPlan::WorkloadPlan(const ModelSpec& model, const DeviceShape& device, const WorkloadOptions& wanted)
@@ -59,17 +48,29 @@ WorkloadPlan::WorkloadPlan(const ModelSpec& model, const DeviceShape& device, co
 }
 
 GemmTiling WorkloadPlan::tiling(KernelClass kernel_class, std::uint64_t m, std::uint64_t n, std::uint64_t k, DataType weights) const {
-  GemmTiling out = choose_gemm_tiling(gpu, m, n, k, weights, shard.activations);
-  if (const auto found = options.tiling.find(kernel_class); found != options.tiling.end()) apply(found->second, out);
-  return out;
+  return overridden(kernel_class, choose_gemm_tiling(gpu, m, n, k, weights, shard.activations));
+}
+
+GemmTiling WorkloadPlan::overridden(KernelClass kernel_class, GemmTiling tiling) const {
+  if (const auto found = options.tiling.find(kernel_class); found != options.tiling.end()) apply(found->second, tiling);
+  return tiling;
 }
 
 void WorkloadPlan::choose_tilings() {
+  const ModelSpec& model = shard.model;
+  if (model.experts > 0) {
+    routing = route_tokens(shard.tokens(), model.experts, model.experts_per_token, options.seed);
+    router_tiling = tiling(KernelClass::router, shard.tokens(), model.experts, shard.hidden, shard.dense);
+  }
   std::uint64_t staged = 0;
   for (std::size_t i = 0; i < linears.size(); ++i) {
     LinearPlan& plan = linears[i];
     plan.shape = shard.linears[i];
     const LinearShape& shape = plan.shape;
+    if (shape.copies > 1) {
+      plan.parts = {{0, shape.n, false, overridden(shape.kernel_class, choose_moe_tiling(gpu, *routing, shard.linear, shard.activations))}};
+      continue;
+    }
     plan.staged = staged;
     staged += shape.host_rows * shard.linear_row_bytes(shape);
     for (const auto& [first, rows] :
@@ -96,18 +97,28 @@ void WorkloadPlan::allocate_front() {
   const std::uint64_t table_bytes = shard.vocabulary * bytes_of(shard.dense, shard.hidden);
   embedding = map.allocate(table_bytes, TensorRole::weights);
   lm_head = shard.tied_embeddings ? embedding : map.allocate(table_bytes, TensorRole::weights);
-  final_norm = map.allocate(bytes_of(shard.dense, shard.hidden), TensorRole::weights);
+  const std::uint64_t norm_bytes = bytes_of(shard.dense, shard.model.norm_parameters());
+  final_norm = map.allocate(norm_bytes, TensorRole::weights);
+  if (shard.model.embedding_norm) embedding_norm = map.allocate(norm_bytes, TensorRole::weights);
+  if (shard.model.learned_positions > 0) {
+    positions = map.allocate(shard.model.learned_positions * bytes_of(shard.dense, shard.hidden), TensorRole::weights);
+  }
+  if (shard.model.lm_head_bias) lm_head_bias = map.allocate(bytes_of(shard.dense, shard.vocabulary), TensorRole::weights);
   ids = map.allocate(tokens * 4, TensorRole::tables);
   block_table = map.allocate(kv_.table_bytes(), TensorRole::tables);
-  cos_sin = map.allocate(shard.max_positions * bytes_of(shard.activations, shard.head_dim), TensorRole::tables);
+  if (shard.model.rope()) {
+    cos_sin = map.allocate(shard.max_positions * bytes_of(shard.activations, shard.rotary_columns()), TensorRole::tables);
+  }
   residual = buffer(tokens, shard.hidden);
   normed = buffer(tokens, shard.hidden);
   qkv = buffer(tokens, shard.qkv_columns());
   attended = buffer(tokens, shard.q_heads * shard.head_dim);
   projected = buffer(tokens, shard.hidden);
   reduced = parallel ? buffer(tokens, shard.hidden) : projected;
-  gate_up = buffer(tokens, 2 * shard.intermediate);
-  gated = buffer(tokens, shard.intermediate);
+  if (shard.model.parallel_block) ffn_out = buffer(tokens, shard.hidden);
+  gate_up = buffer(shard.ffn_rows(), shard.up_columns());
+  gated = buffer(shard.ffn_rows(), shard.intermediate);
+  allocate_experts();
   logits = buffer(shard.sequences, shard.vocabulary);
   if (parallel) {
     const std::uint64_t elements = tokens * shard.hidden;
@@ -118,10 +129,12 @@ void WorkloadPlan::allocate_front() {
   }
 
   std::uint64_t partials = 0;
+  if (routing && router_tiling.split_k > 1) partials = router_tiling.split_k * tokens * shard.model.experts * 4;
   const auto split_bytes = [](const LinearPart& part, std::uint64_t rows) {
     return part.tiling.split_k > 1 ? part.tiling.split_k * rows * part.rows * 4 : 0;
   };
   for (const LinearPlan& plan : linears) {
+    if (plan.shape.copies > 1) continue;
     for (const LinearPart& part : plan.parts) partials = std::max(partials, split_bytes(part, tokens));
   }
   partials = std::max(partials, split_bytes(head, shard.sequences));
@@ -136,13 +149,18 @@ void WorkloadPlan::allocate_front() {
 }
 
 void WorkloadPlan::allocate_arena() {
-  attention_norm = map.allocate_in_layer(bytes_of(shard.dense, shard.hidden), TensorRole::weights);
-  ffn_norm = map.allocate_in_layer(bytes_of(shard.dense, shard.hidden), TensorRole::weights);
-  if (shard.qkv_bias) bias = map.allocate_in_layer(bytes_of(shard.dense, shard.qkv_columns()), TensorRole::weights);
+  const ModelSpec& model = shard.model;
+  const auto weights = [&](std::uint64_t elements) { return map.allocate_in_layer(bytes_of(shard.dense, elements), TensorRole::weights); };
+  attention_norm = weights(model.norm_parameters());
+  if (!model.shared_norm) ffn_norm = weights(model.norm_parameters());
+  if (model.qk_norm) qk_gain = weights(2 * shard.head_dim);
+  if (model.experts > 0) router = weights(model.experts * shard.hidden);
+  if (shard.qkv_bias) bias = weights(shard.qkv_columns());
   for (LinearPlan& plan : linears) {
-    const std::uint64_t rows = plan.shape.n - plan.shape.host_rows;
+    const std::uint64_t rows = plan.shape.rows() - plan.shape.host_rows;
     plan.resident = map.allocate_in_layer(rows * shard.linear_row_bytes(plan.shape), TensorRole::weights);
-    if (shard.scaled) plan.scales = map.allocate_in_layer(plan.shape.n * 4, TensorRole::scales);
+    if (shard.scaled) plan.scales = map.allocate_in_layer(plan.shape.rows() * 4, TensorRole::scales);
+    if (plan.shape.bias) plan.bias = weights(plan.shape.n);
   }
   k_pool = map.allocate_in_layer(kv_.pool_bytes(), TensorRole::kv);
   v_pool = map.allocate_in_layer(kv_.pool_bytes(), TensorRole::kv);
@@ -157,13 +175,17 @@ DataType WorkloadPlan::tensor_type(DataType weights) const {
 }
 
 Matrix WorkloadPlan::activations(std::uint64_t address, std::uint64_t cols) const {
-  Matrix out = matrix(address, shard.tokens(), cols, shard.activations, TensorRole::activations);
+  Matrix out = matrix_at(address, shard.tokens(), cols, shard.activations, TensorRole::activations);
   out.produced = true;
   return out;
 }
 
 Matrix WorkloadPlan::gain(std::uint64_t address) const {
-  return matrix(address, 1, shard.hidden, shard.dense, TensorRole::weights);
+  return table(address, shard.model.layer_norm ? 2 : 1);
+}
+
+Matrix WorkloadPlan::table(std::uint64_t address, std::uint64_t rows) const {
+  return matrix_at(address, rows, shard.hidden, shard.dense, TensorRole::weights);
 }
 
 GemmProblem WorkloadPlan::linear(const LinearPlan& plan, const LinearPart& part, std::uint32_t layer, std::uint64_t in,
@@ -172,16 +194,20 @@ GemmProblem WorkloadPlan::linear(const LinearPlan& plan, const LinearPart& part,
   problem.a = activations(in, plan.shape.k);
   const std::uint64_t row = shard.linear_row_bytes(plan.shape);
   const std::uint64_t from = part.staged ? weight_slots[layer % 2] + plan.staged : map.address(plan.resident, layer);
-  problem.b = matrix(from, part.rows, plan.shape.k, shard.linear, TensorRole::weights);
+  problem.b = matrix_at(from, part.rows, plan.shape.k, shard.linear, TensorRole::weights);
   problem.b.produced = part.staged;  // The copy engine has just written it.
   problem.b.pitch = row;
   problem.c = activations(out, plan.shape.n);
   problem.c.address += bytes_of(shard.activations, part.first_row);
   problem.c.cols = part.rows;
   if (shard.scaled) {
-    problem.b_scales = matrix(map.address(plan.scales, layer) + part.first_row * 4, part.rows, 1, DataType::fp32, TensorRole::scales);
+    problem.b_scales = matrix_at(map.address(plan.scales, layer) + part.first_row * 4, part.rows, 1, DataType::fp32, TensorRole::scales);
   }
-  problem.workspace = matrix(gemm_workspace, part.tiling.split_k * shard.tokens(), part.rows, DataType::fp32, TensorRole::activations);
+  if (plan.shape.bias) {
+    const std::uint64_t own = map.address(plan.bias, layer) + bytes_of(shard.dense, part.first_row);
+    problem.bias = matrix_at(own, 1, part.rows, shard.dense, TensorRole::weights);
+  }
+  problem.workspace = matrix_at(gemm_workspace, part.tiling.split_k * shard.tokens(), part.rows, DataType::fp32, TensorRole::activations);
   problem.workspace.produced = true;
   problem.tensor_type = tensor_type(shard.linear);
   return problem;
@@ -194,11 +220,12 @@ GemmProblem WorkloadPlan::lm_head_problem() const {
   problem.a.address += (shard.q_len - 1) * problem.a.pitch;
   problem.a.pitch *= shard.q_len;
   problem.a.rows = shard.sequences;
-  problem.b = matrix(lm_head, shard.vocabulary, shard.hidden, shard.dense, TensorRole::weights);
+  problem.b = matrix_at(lm_head, shard.vocabulary, shard.hidden, shard.dense, TensorRole::weights);
   problem.c = activations(logits, shard.vocabulary);
   problem.c.rows = shard.sequences;
+  if (shard.model.lm_head_bias) problem.bias = matrix_at(lm_head_bias, 1, shard.vocabulary, shard.dense, TensorRole::weights);
   problem.workspace =
-      matrix(gemm_workspace, head.tiling.split_k * shard.sequences, shard.vocabulary, DataType::fp32, TensorRole::activations);
+      matrix_at(gemm_workspace, head.tiling.split_k * shard.sequences, shard.vocabulary, DataType::fp32, TensorRole::activations);
   problem.workspace.produced = true;
   problem.tensor_type = tensor_type(shard.dense);
   return problem;
@@ -221,8 +248,11 @@ RopeProblem WorkloadPlan::rope(std::uint32_t layer) const {
   problem.kv_heads = shard.kv_heads;
   problem.head_dim = static_cast<std::uint32_t>(shard.head_dim);
   problem.qkv = activations(qkv, shard.qkv_columns());
-  problem.cos_sin = matrix(cos_sin, shard.max_positions, shard.head_dim, shard.activations, TensorRole::tables);
-  if (shard.qkv_bias) problem.bias = matrix(map.address(bias, layer), 1, shard.qkv_columns(), shard.dense, TensorRole::weights);
+  if (shard.model.rope()) {
+    problem.cos_sin = matrix_at(cos_sin, shard.max_positions, shard.rotary_columns(), shard.activations, TensorRole::tables);
+  }
+  if (shard.model.qk_norm) problem.qk_gain = matrix_at(map.address(qk_gain, layer), 2, shard.head_dim, shard.dense, TensorRole::weights);
+  if (shard.qkv_bias) problem.bias = matrix_at(map.address(bias, layer), 1, shard.qkv_columns(), shard.dense, TensorRole::weights);
   problem.kv = cache(layer);
   return problem;
 }

@@ -15,6 +15,7 @@
 #include "traces/attention_prefill.hpp"
 #include "traces/copy.hpp"
 #include "traces/gemm.hpp"
+#include "traces/moe_gemm.hpp"
 #include "traces/rope.hpp"
 #include "traces/tensor_map.hpp"
 #include "traces/workload_shard.hpp"
@@ -22,7 +23,7 @@
 namespace rooftrace {
 
 struct LinearPart {
-  std::uint64_t first_row = 0, rows = 0;
+  std::uint64_t first_row = 0, rows = 0;  ///< Of every expert, where there are experts.
   bool staged = false;
   GemmTiling tiling;
 };
@@ -31,6 +32,7 @@ struct LinearPlan {
   LinearShape shape;
   std::uint64_t resident = 0;  ///< Arena offset of the first resident row.
   std::uint64_t scales = 0;    ///< Arena offset.
+  std::uint64_t bias = 0;      ///< Arena offset.
   std::uint64_t staged = 0;    ///< Offset of the first host row in a host copy and in a staging slot.
   std::vector<LinearPart> parts;
 };
@@ -48,19 +50,30 @@ class WorkloadPlan {
   std::uint64_t embedding = 0, lm_head = 0, final_norm = 0, ids = 0, block_table = 0, cos_sin = 0;
   std::uint64_t residual = 0, normed = 0, qkv = 0, attended = 0, projected = 0, reduced = 0, gate_up = 0, gated = 0, logits = 0;
   AllReduceChoice all_reduce;  ///< Of this step: all of them sum tokens x hidden elements, so all are alike.
+  std::uint64_t positions = 0, embedding_norm = 0, lm_head_bias = 0, ffn_out = 0;  ///< Where the model has them.
+  std::uint64_t scores = 0, routes = 0, expert_list = 0, expert_out = 0;           ///< Where the model has experts.
   std::uint64_t receive = 0, peer = 0, gemm_workspace = 0, attention_workspace = 0;
   std::array<std::uint64_t, 2> weight_slots{}, kv_slots{};
   // Arena offsets.
-  std::uint64_t attention_norm = 0, ffn_norm = 0, bias = 0, k_pool = 0, v_pool = 0, host_weights = 0, host_kv = 0;
+  std::uint64_t attention_norm = 0, ffn_norm = 0, bias = 0, qk_gain = 0, router = 0, k_pool = 0, v_pool = 0, host_weights = 0, host_kv = 0;
 
   std::array<LinearPlan, 4> linears;
   LinearPart head;  ///< LM head: all its rows.
   PrefillTiling prefill;
   DecodeTiling decode;
+  std::shared_ptr<const ExpertRouting> routing;  ///< Null without experts.
+  GemmTiling router_tiling;
 
   /// tokens x cols of an activation buffer.
   [[nodiscard]] Matrix activations(std::uint64_t address, std::uint64_t cols) const;
-  [[nodiscard]] Matrix gain(std::uint64_t address) const;  ///< 1 x hidden weights of a norm.
+  /// The same for the rows of the FFN.
+  [[nodiscard]] Matrix ffn_activations(std::uint64_t address, std::uint64_t cols) const;
+  [[nodiscard]] Matrix gain(std::uint64_t address) const;                       ///< Weights of a norm: one row, two for a layer norm.
+  [[nodiscard]] Matrix table(std::uint64_t address, std::uint64_t rows) const;  ///< rows x hidden of 16 bit weights.
+  [[nodiscard]] Matrix expert_routes() const;                                   ///< Expert and weight of every slot, a row per token.
+  [[nodiscard]] Matrix sorted_slots() const;
+  [[nodiscard]] GemmProblem router_problem(std::uint32_t layer) const;
+  [[nodiscard]] MoeGemmProblem experts(const LinearPlan& plan, std::uint32_t layer, std::uint64_t in, std::uint64_t out) const;
   [[nodiscard]] GemmProblem linear(const LinearPlan& plan, const LinearPart& part, std::uint32_t layer, std::uint64_t in,
                                    std::uint64_t out) const;
   [[nodiscard]] GemmProblem lm_head_problem() const;
@@ -79,9 +92,11 @@ class WorkloadPlan {
   void choose_tilings();
   void allocate_front();
   void allocate_arena();
+  void allocate_experts();
   [[nodiscard]] std::uint64_t unseen_kv_bytes() const;     ///< Of a layer's host KV, what lies before the window.
   [[nodiscard]] AttentionProblem attention_shape() const;  ///< Without the layer's addresses.
   [[nodiscard]] KvCache cache(std::uint32_t layer) const;
+  [[nodiscard]] GemmTiling overridden(KernelClass kernel_class, GemmTiling tiling) const;
   [[nodiscard]] GemmTiling tiling(KernelClass kernel_class, std::uint64_t m, std::uint64_t n, std::uint64_t k, DataType weights) const;
   [[nodiscard]] DataType tensor_type(DataType weights) const;
 

@@ -27,13 +27,24 @@ std::uint64_t bytes_of(DataType type, std::uint64_t count) {
   return static_cast<std::uint64_t>(bytes_per_element(type) * static_cast<double>(count));
 }
 
+Matrix matrix_at(std::uint64_t address, std::uint64_t rows, std::uint64_t cols, DataType type, TensorRole role) {
+  Matrix out;
+  out.address = address;
+  out.rows = rows;
+  out.cols = cols;
+  out.pitch = bytes_of(type, cols);
+  out.type = type;
+  out.role = role;
+  return out;
+}
+
 std::uint64_t WorkloadShard::linear_row_bytes(const LinearShape& linear_shape) const {
   return bytes_of(linear, linear_shape.k);
 }
 
 std::uint64_t WorkloadShard::linear_bytes() const {
   std::uint64_t sum = 0;
-  for (const LinearShape& shape : linears) sum += shape.n * linear_row_bytes(shape);
+  for (const LinearShape& shape : linears) sum += shape.rows() * linear_row_bytes(shape);
   return sum;
 }
 
@@ -41,6 +52,14 @@ std::uint64_t WorkloadShard::host_weight_bytes() const {
   std::uint64_t sum = 0;
   for (const LinearShape& shape : linears) sum += shape.host_rows * linear_row_bytes(shape);
   return sum;
+}
+
+std::uint64_t WorkloadShard::small_bytes() const {
+  std::uint64_t elements = (model.shared_norm ? 1ULL : 2ULL) * model.norm_parameters() + std::uint64_t{model.experts} * hidden;
+  if (qkv_bias) elements += qkv_columns();
+  if (model.qk_norm) elements += 2 * head_dim;
+  for (const LinearShape& shape : linears) elements += shape.bias ? shape.n : 0;
+  return bytes_of(dense, elements);
 }
 
 std::uint64_t WorkloadShard::kv_page_bytes() const {
@@ -58,13 +77,14 @@ WorkloadShard make_shard(const ModelSpec& model, const WorkloadOptions& options)
   s.hidden = model.hidden;
   s.head_dim = model.head_dim;
   s.q_heads = model.q_heads / tp;
-  s.kv_heads = model.kv_heads / tp;
+  s.kv_heads = std::max(1U, model.kv_heads / tp);
   s.intermediate = model.intermediate / tp;
   s.vocabulary = (std::uint64_t{model.vocabulary} + tp - 1) / tp;
   s.max_positions = model.max_positions;
   s.window = model.window;
   s.tied_embeddings = model.tied_embeddings;
   s.qkv_bias = model.qkv_bias;
+  s.model = model;
 
   const bool decode = options.stage == Stage::decode;
   s.sequences = options.batch;
@@ -81,10 +101,11 @@ WorkloadShard make_shard(const ModelSpec& model, const WorkloadOptions& options)
   s.kv = options.kv;
   s.activations = options.activations;
   const std::uint64_t q_columns = s.q_heads * s.head_dim;
-  s.linears = {LinearShape{KernelClass::qkv_projection, s.qkv_columns(), s.hidden, 0},
-               LinearShape{KernelClass::output_projection, s.hidden, q_columns, 0},
-               LinearShape{KernelClass::ffn_up, 2 * s.intermediate, s.hidden, 0},
-               LinearShape{KernelClass::ffn_down, s.hidden, s.intermediate, 0}};
+  const std::uint64_t experts = std::max(1U, model.experts);
+  s.linears = {LinearShape{KernelClass::qkv_projection, s.qkv_columns(), s.hidden, 0, 1, false},
+               LinearShape{KernelClass::output_projection, s.hidden, q_columns, 0, 1, model.output_bias},
+               LinearShape{KernelClass::ffn_up, s.up_columns(), s.hidden, 0, experts, model.ffn_bias},
+               LinearShape{KernelClass::ffn_down, s.hidden, s.intermediate, 0, experts, model.ffn_bias}};
   place_host_rows(s, options.offload_weights);
   return s;
 }
@@ -96,24 +117,30 @@ MemoryNeed memory_need(const ModelSpec& model, const WorkloadOptions& options) {
   const WorkloadShard s = make_shard(model, options);
   MemoryNeed need;
 
-  std::uint64_t layer = s.linear_bytes() - s.host_weight_bytes() + 2 * bytes_of(s.dense, s.hidden);
+  std::uint64_t layer = s.linear_bytes() - s.host_weight_bytes() + s.small_bytes();
   if (s.scaled) {
-    for (const LinearShape& shape : s.linears) layer += shape.n * 4;
+    for (const LinearShape& shape : s.linears) layer += shape.rows() * 4;
   }
-  if (s.qkv_bias) layer += bytes_of(s.dense, s.qkv_columns());
   const std::uint64_t tables = (s.tied_embeddings ? 1 : 2) * s.vocabulary * bytes_of(s.dense, s.hidden);
-  need.weights = s.layers * layer + tables + bytes_of(s.dense, s.hidden);
+  const std::uint64_t front = (model.embedding_norm ? 2 : 1) * model.norm_parameters() + model.learned_positions * s.hidden +
+                              (model.lm_head_bias ? s.vocabulary : 0);
+  need.weights = s.layers * layer + tables + bytes_of(s.dense, front);
 
   need.kv = s.layers * s.sequences * (s.pages - s.host_pages) * s.kv_page_bytes();
   need.host = s.layers * (s.host_weight_bytes() + s.host_kv_bytes());
 
   const bool parallel = options.tp > 1;
-  // Per token: residual, normed, projection (and its reduced copy), QKV, attention output, gate and up, their product.
-  const std::uint64_t columns = (parallel ? 4 : 3) * s.hidden + s.qkv_columns() + s.q_heads * s.head_dim + 3 * s.intermediate;
-  need.activations = s.tokens() * bytes_of(s.activations, columns);
-  need.activations += s.sequences * bytes_of(s.activations, s.vocabulary);    // logits
-  need.activations += s.tokens() * 4 + s.sequences * s.pages * 4;             // token ids, block table
-  need.activations += s.max_positions * bytes_of(s.activations, s.head_dim);  // cosines and sines
+  // Per token: residual, normed, projection (its reduced copy, the FFN's own output in a parallel block), QKV, attention output; per row of
+  // the FFN: what goes up, what goes down.
+  const std::uint64_t buffers = 3 + (parallel ? 1 : 0) + (model.parallel_block ? 1 : 0);
+  need.activations = s.tokens() * bytes_of(s.activations, buffers * s.hidden + s.qkv_columns() + s.q_heads * s.head_dim);
+  need.activations += s.ffn_rows() * bytes_of(s.activations, s.up_columns() + s.intermediate);
+  // Scores; expert and weight of every slot and the sorted list; outputs of the experts.
+  if (model.experts > 0)
+    need.activations += s.tokens() * bytes_of(s.activations, model.experts) + s.ffn_rows() * (12 + bytes_of(s.activations, s.hidden));
+  need.activations += s.sequences * bytes_of(s.activations, s.vocabulary);                              // logits
+  need.activations += s.tokens() * 4 + s.sequences * s.pages * 4;                                       // token ids, block table
+  if (model.rope()) need.activations += s.max_positions * bytes_of(s.activations, s.rotary_columns());  // cosines and sines
   if (parallel) need.activations += all_reduce_room(options.tp, s.tokens() * s.hidden, s.activations, options.all_reduce).receive;
   need.activations += 2 * (s.host_weight_bytes() + s.host_kv_bytes());  // staging, double buffered
   return need;

@@ -1,25 +1,32 @@
 // The sizes of one GPU's share of a step: what memory_need counts and make_workload allocates, so that the two cannot disagree.
 //
 // Sharding (Megatron style): query and KV heads, the intermediate size and the vocabulary (embedding and LM head) are divided by tp; norms
-// are on every GPU. A vocabulary that tp does not divide is padded. Data types: linear layers in `weights`, with one fp32 scale per output
-// channel below 16 bit; embedding, LM head, norms and biases in `weights` too, but never below 16 bit. Offload: of the four linear matrices
-// of a layer, host memory takes whole rows (output channels), the last used matrix first, so that the resident ones can be worked on while
-// the rest arrives: exact to half a row. KV: the oldest pages of each sequence; in decode never the page that the step writes.
+// are on every GPU. A vocabulary that tp does not divide is padded; with more GPUs than KV heads, several GPUs hold the same head. Experts
+// are divided like an FFN, each along its inner features; the router is on every GPU. Data types: linear layers in `weights`, with one fp32
+// scale per output channel below 16 bit; embedding, LM head, norms and biases in `weights` too, but never below 16 bit. Offload: of the
+// four linear matrices of a layer, host memory takes whole rows (output channels), the last used matrix first, so that the resident ones
+// can be worked on while the rest arrives: exact to half a row. KV: the oldest pages of each sequence; in decode never the page that the
+// step writes.
 #pragma once
 
 #include <array>
 #include <cstdint>
 
 #include "traces/model_spec.hpp"
+#include "traces/tensor.hpp"
 #include "traces/workload.hpp"
 
 namespace rooftrace {
 
-/// One linear layer's weights on this GPU: n output channels of k inputs.
+/// One linear layer's weights on this GPU: n output channels of k inputs, once per expert.
 struct LinearShape {
   KernelClass kernel_class = KernelClass::other;
   std::uint64_t n = 0, k = 0;
   std::uint64_t host_rows = 0;  ///< The first so many rows live in host memory.
+  std::uint64_t copies = 1;     ///< Experts, each with a matrix of its own.
+  bool bias = false;            ///< Added by the GEMM itself (that of Q, K and V is added by RoPE).
+
+  [[nodiscard]] std::uint64_t rows() const { return n * copies; }
 };
 
 struct WorkloadShard {
@@ -28,6 +35,7 @@ struct WorkloadShard {
   std::uint64_t intermediate = 0, vocabulary = 0;
   std::uint64_t max_positions = 0, window = 0;
   bool tied_embeddings = false, qkv_bias = false;
+  ModelSpec model;  ///< For what is not a size; its sizes are those of the whole.
 
   std::uint32_t sequences = 0;
   std::uint64_t q_len = 0;                  ///< Tokens of each sequence that this step computes.
@@ -40,6 +48,11 @@ struct WorkloadShard {
   std::array<LinearShape, 4> linears{};  ///< QKV, output, up (gate and up), down: in the order of use.
 
   [[nodiscard]] std::uint64_t tokens() const { return sequences * q_len; }
+  /// Rows that the FFN works on: tokens, or pairs of token and expert.
+  [[nodiscard]] std::uint64_t ffn_rows() const { return tokens() * (model.experts == 0 ? 1 : model.experts_per_token); }
+  [[nodiscard]] std::uint64_t up_columns() const { return (model.gated ? 2 : 1) * intermediate; }
+  [[nodiscard]] std::uint64_t rotary_columns() const { return model.rotary_dim == 0 ? head_dim : model.rotary_dim; }
+  [[nodiscard]] std::uint64_t small_bytes() const;  ///< Norms, biases and router of one layer.
   [[nodiscard]] std::uint64_t qkv_columns() const { return (q_heads + 2ULL * kv_heads) * head_dim; }
   [[nodiscard]] std::uint64_t linear_row_bytes(const LinearShape& linear_shape) const;
   [[nodiscard]] std::uint64_t linear_bytes() const;       ///< The four matrices of one layer, host rows included.
@@ -52,5 +65,7 @@ struct WorkloadShard {
 
 /// Bytes of `count` elements.
 [[nodiscard]] std::uint64_t bytes_of(DataType type, std::uint64_t count);
+/// A matrix whose rows lie one behind the other.
+[[nodiscard]] Matrix matrix_at(std::uint64_t address, std::uint64_t rows, std::uint64_t cols, DataType type, TensorRole role);
 
 }  // namespace rooftrace

@@ -62,22 +62,46 @@ std::string tp_text(const ModelSpec& model) {
   return fmt::format("{}", fmt::join(ways, ", "));
 }
 
+std::string intermediate_text(const ModelSpec& model) {
+  const std::string one = fmt::format("{}, {}{}", model.intermediate, model.gated ? "gated " : "", name(model.activation));
+  if (model.experts == 0) return one;
+  return fmt::format("{} experts of {}; a token takes {}", model.experts, one, model.experts_per_token);
+}
+
+std::string positions_text(const ModelSpec& model) {
+  if (model.learned_positions > 0) return fmt::format("learned, {} rows", model.learned_positions);
+  if (model.alibi) return "ALiBi";
+  return model.rotary_dim == 0 ? "RoPE" : fmt::format("RoPE of {} features of a head", model.rotary_dim);
+}
+
+std::string block_text(const ModelSpec& model) {
+  std::string text = model.parallel_block ? "attention and FFN in parallel" : "attention, then FFN";
+  text += fmt::format("; {}", model.layer_norm ? "layer norm" : "RMSNorm");
+  if (model.shared_norm) text += ", one for both";
+  if (model.qk_norm) text += ", norms of Q and K";
+  if (model.embedding_norm) text += ", one behind the embedding";
+  return text;
+}
+
 }  // namespace
 
 std::string describe_model(const ModelSpec& model) {
   std::string text = fmt::format("{}: {}\n", model.name, model.architecture);
   text += row("layers", std::to_string(model.layers));
   text += row("hidden", std::to_string(model.hidden));
-  text += row("intermediate", std::to_string(model.intermediate));
+  text += row("intermediate", intermediate_text(model));
   text += row("query heads", fmt::format("{} of {}", model.q_heads, model.head_dim));
   text += row("KV heads", fmt::format("{}, each for {} query head{}", model.kv_heads, model.q_heads / model.kv_heads,
                                       model.q_heads == model.kv_heads ? "" : "s"));
   text += row("vocabulary",
               fmt::format("{}; the LM head {}", model.vocabulary, model.tied_embeddings ? "is the embedding" : "is a matrix of its own"));
   text += row("longest sequence", fmt::format("{} tokens", model.max_positions));
+  text += row("positions", positions_text(model));
+  text += row("block", block_text(model));
   text += row("attention window", model.window == 0 ? "none" : fmt::format("{} tokens", model.window));
   text += row("parameters",
               fmt::format("{} (each layer {}, embedding {})", model.parameters(), model.layer_parameters(), model.embedding_parameters()));
+  if (model.experts > 0) text += row("active", fmt::format("{} parameters of one token", model.active_parameters()));
   text += row("weights", weights_text(model));
   text += row("KV per token", kv_text(model));
   text += row("TP that divides", tp_text(model));

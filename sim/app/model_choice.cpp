@@ -28,6 +28,10 @@ constexpr std::array kFields = {
     Field{"vocabulary", "vocab_size", &ModelSpec::vocabulary, 1, 1 << 24},
     Field{"max_positions", "max_position_embeddings", &ModelSpec::max_positions, 1, 1 << 30},
     Field{"window", "sliding_window", &ModelSpec::window, 0, 1 << 30},
+    Field{"rotary_dim", "", &ModelSpec::rotary_dim, 0, 1 << 14},
+    Field{"learned_positions", "", &ModelSpec::learned_positions, 0, (1 << 30) + 2},
+    Field{"experts", "num_experts", &ModelSpec::experts, 0, 1 << 12},
+    Field{"experts_per_token", "num_experts_per_tok", &ModelSpec::experts_per_token, 0, 64},
 };
 
 struct Flag {
@@ -37,8 +41,19 @@ struct Flag {
 };
 constexpr std::array kFlags = {
     Flag{"tied_embeddings", "tie_word_embeddings", &ModelSpec::tied_embeddings},
+    Flag{"gated", "", &ModelSpec::gated},
+    Flag{"layer_norm", "", &ModelSpec::layer_norm},
+    Flag{"parallel_block", "", &ModelSpec::parallel_block},
+    Flag{"shared_norm", "", &ModelSpec::shared_norm},
+    Flag{"alibi", "", &ModelSpec::alibi},
+    Flag{"qk_norm", "", &ModelSpec::qk_norm},
+    Flag{"embedding_norm", "", &ModelSpec::embedding_norm},
     Flag{"qkv_bias", "", &ModelSpec::qkv_bias},
+    Flag{"output_bias", "", &ModelSpec::output_bias},
+    Flag{"ffn_bias", "", &ModelSpec::ffn_bias},
+    Flag{"lm_head_bias", "", &ModelSpec::lm_head_bias},
 };
+const std::vector<std::string> kActivations = {"silu", "gelu", "relu"};
 
 /// The value of a field under either of its names; both at once is a contradiction.
 std::optional<ConfigNode> find_either(const ConfigNode& map, const std::string& name, const std::string& published) {
@@ -47,6 +62,24 @@ std::optional<ConfigNode> find_either(const ConfigNode& map, const std::string& 
   const auto other = map.find(published);
   if (own && other) other->fail(fmt::format("is the same as \"{}\", which is given too", name));
   return own ? own : other;
+}
+
+/// What single limits cannot say; `last` is the place that an error names.
+void check_consistent(const ModelSpec& model, const ConfigNode& last) {
+  if (model.rotary_dim > model.head_dim || model.rotary_dim % 2 != 0) {
+    last.fail(fmt::format("rotary_dim {} is odd or more than head_dim {}", model.rotary_dim, model.head_dim));
+  }
+  if (model.learned_positions > 0 && model.learned_positions < model.max_positions) {
+    last.fail(fmt::format("max_positions {} is more than the {} learned_positions", model.max_positions, model.learned_positions));
+  }
+  if (model.experts == 0 ? model.experts_per_token != 0 : model.experts_per_token < 1 || model.experts_per_token > model.experts) {
+    last.fail(fmt::format("experts_per_token {} does not go with {} experts", model.experts_per_token, model.experts));
+  }
+  constexpr std::uint64_t kMostExpertFeatures = 1ULL << 24;
+  if (std::uint64_t{model.experts} * model.intermediate > kMostExpertFeatures) {
+    last.fail(fmt::format("{} experts of {} features are too many", model.experts, model.intermediate));
+  }
+  if (model.experts > 0 && model.ffn_bias) last.fail("ffn_bias of experts is not modeled");
 }
 
 /// Lays the fields that `map` gives on `model`.
@@ -64,6 +97,8 @@ void apply_changes(const ConfigNode& map, ModelSpec& model) {
   for (const Flag& flag : kFlags) {
     if (const auto node = find_either(map, flag.name, flag.published)) model.*flag.member = node->boolean();
   }
+  if (const auto node = find_either(map, "activation", "hidden_act"))
+    model.activation = *activation_from(kActivations[node->one_of(kActivations)]);
   if (!last) return;
   if (heads_split_hidden && !head_dim_given) {
     if (model.hidden % model.q_heads != 0) {
@@ -74,6 +109,7 @@ void apply_changes(const ConfigNode& map, ModelSpec& model) {
   if (model.q_heads % model.kv_heads != 0) {
     last->fail(fmt::format("kv_heads {} does not divide q_heads {}", model.kv_heads, model.q_heads));
   }
+  check_consistent(model, *last);
 }
 
 void apply_sets(const std::vector<std::string>& sets, ModelSpec& model) {
@@ -87,7 +123,8 @@ bool is_complete(const ConfigNode& map) {
   if (!map.find("architecture")) return false;
   const auto has_field = [&](const Field& field) { return find_either(map, field.name, field.published).has_value(); };
   const auto has_flag = [&](const Flag& flag) { return find_either(map, flag.name, flag.published).has_value(); };
-  return std::all_of(kFields.begin(), kFields.end(), has_field) && std::all_of(kFlags.begin(), kFlags.end(), has_flag);
+  return find_either(map, "activation", "hidden_act") && std::all_of(kFields.begin(), kFields.end(), has_field) &&
+         std::all_of(kFlags.begin(), kFlags.end(), has_flag);
 }
 
 }  // namespace
@@ -120,6 +157,7 @@ ModelSpec choose_model(const ConfigNode& node, const std::vector<std::string>& s
 std::string model_yaml(const ModelSpec& model) {
   std::string text = fmt::format("name: {}\narchitecture: {}\n", yaml_scalar(model.name), model.architecture);
   for (const Field& field : kFields) text += fmt::format("{}: {}\n", field.name, model.*field.member);
+  text += fmt::format("activation: {}\n", name(model.activation));
   for (const Flag& flag : kFlags) text += fmt::format("{}: {}\n", flag.name, model.*flag.member);
   return text;
 }

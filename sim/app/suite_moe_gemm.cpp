@@ -7,10 +7,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 
 #include "sim/app/suite_kernels.hpp"
-#include "traces/tile_access.hpp"
+#include "traces/moe_gemm.hpp"
 
 namespace rooftrace {
 namespace {
@@ -36,45 +37,36 @@ struct Grouped {
   }
 };
 
-class GroupedProgram final : public BlockProgram {
- public:
-  GroupedProgram(const Grouped& shape, const Matrix& a, const Matrix& b, const Matrix& c)
-      : s_(shape), a_(a, AccessOp::load), b_(b, AccessOp::load), c_(c, AccessOp::store) {}
+/// Every expert has its own rows, one behind the other.
+std::shared_ptr<const ExpertRouting> routing_of(const Grouped& s) {
+  auto routing = std::make_shared<ExpertRouting>();
+  routing->experts = static_cast<std::uint32_t>(s.experts);
+  routing->per_token = 1;
+  routing->tokens = s.row_tiles() * s.rows;
+  for (std::uint64_t expert = 0; expert <= s.experts; ++expert) routing->begin.push_back(expert * s.tiles * s.rows);
+  routing->slots.resize(routing->tokens);
+  std::iota(routing->slots.begin(), routing->slots.end(), 0U);
+  return routing;
+}
 
-  [[nodiscard]] std::uint32_t steps(std::uint32_t) const override {
-    return static_cast<std::uint32_t>((s_.k + s_.block_k - 1) / s_.block_k);
-  }
-
-  void fill(std::uint32_t block, std::uint32_t step, Step& out) const override {
-    const auto [row, column] = s_.place(block);
-    const std::uint64_t n0 = column * s_.block_n, k0 = step * s_.block_k;
-    const std::uint64_t wide = std::min(s_.block_n, s_.n - n0), deep = std::min(s_.block_k, s_.k - k0);
-    a_.push(out.loads, row * s_.rows, s_.rows, k0, deep);
-    b_.push(out.loads, row / s_.tiles * s_.n + n0, wide, k0, deep);
-    out.work[static_cast<std::size_t>(Pipe::tensor)] = 2.0 * static_cast<double>(s_.rows * wide * deep);
-    if (step + 1 == steps(block)) c_.push(out.stores, row * s_.rows, s_.rows, n0, wide);
-  }
-
- private:
-  Grouped s_;
-  TileOperand a_, b_, c_;
-};
-
-Trace grouped_trace(const Grouped& s) {
+Trace grouped_trace(const Grouped& s, const DeviceShape& gpu) {
   Operands operands;
-  const Matrix a = operands.matrix(s.row_tiles() * s.rows, s.k, s.type);
-  const Matrix b = operands.matrix(s.experts * s.n, s.k, s.type, TensorRole::weights);
-  const Matrix c = operands.matrix(s.row_tiles() * s.rows, s.n, s.type);
-  Kernel kernel;
-  kernel.label = "moe gemm";
-  kernel.grid = static_cast<std::uint32_t>(s.row_tiles() * s.column_tiles());
-  kernel.blocks_per_sm = kBlocksPerSm;
-  kernel.depth = kStages;
-  kernel.tensor_type = s.type;
-  kernel.work[0] = 2.0 * static_cast<double>(a.rows) * static_cast<double>(s.n) * static_cast<double>(s.k);
-  kernel.footprint = {read_footprint(a), read_footprint(b), write_footprint(c)};
-  kernel.program = std::make_shared<GroupedProgram>(s, a, b, c);
-  return trace_of({kernel}, operands);
+  MoeGemmProblem problem;
+  problem.a = operands.matrix(s.row_tiles() * s.rows, s.k, s.type);
+  problem.b = operands.matrix(s.experts * s.n, s.k, s.type, TensorRole::weights);
+  problem.c = operands.matrix(s.row_tiles() * s.rows, s.n, s.type);
+  problem.list = operands.take(s.row_tiles() * s.rows * 4);
+  problem.routing = routing_of(s);
+  problem.tensor_type = s.type;
+  GemmTiling tiling;
+  tiling.block_m = static_cast<std::uint32_t>(s.rows);
+  tiling.block_n = static_cast<std::uint32_t>(s.block_n);
+  tiling.block_k = static_cast<std::uint32_t>(s.block_k);
+  tiling.stages = kStages;
+  tiling.blocks_per_sm = kBlocksPerSm;
+  tiling.raster = Raster::grouped;
+  tiling.group_m = static_cast<std::uint32_t>(s.group_m);
+  return trace_of({make_moe_gemm(gpu, problem, tiling)}, operands);
 }
 
 /// The baseline: blocks run in waves of all that are resident, in lock step; inside a wave every tile is fetched once, between waves
@@ -112,11 +104,12 @@ Prediction predict_moe_gemm(const SuiteRow& row, Bench& bench) {
   s.group_m = row.integer("group_m", 1, 4096);
   s.type = row.data_type("dtype");
   if (row.text("l2_state") != "cold") unknown_word(row, "l2_state", "cold");
+  if (s.row_tiles() * s.rows > 1U << 24) throw RowSkipped("too long: more than 2^24 rows");
   if (s.row_tiles() * s.column_tiles() > 100'000'000) throw RowSkipped("too long: more than 1e8 tiles");
   Experiment e;
   e.key = fmt::format("moe {} {}x{}x{} {}x{} {}x{} group {}", row.text("dtype"), s.experts, s.tiles, s.rows, s.n, s.k, s.block_n, s.block_k,
                       s.group_m);
-  e.trace = [s](const DeviceShape&) { return grouped_trace(s); };
+  e.trace = [s](const DeviceShape& gpu) { return grouped_trace(s, gpu); };
   const Outcome& outcome = bench.run(machine, e);
   // At least the weights: gathered activation rows may be shared between experts.
   const double weights = static_cast<double>(s.experts * s.n * s.k) * bytes_per_element(s.type);

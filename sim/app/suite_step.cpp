@@ -1,16 +1,18 @@
 // step and ceiling: whole steps of a model as a serving engine reports them.
 //
 // A decode step stands for its average over a generation: half of the output is in the cache. A prefill of more than 8,192 tokens is
-// processed in equal parts of whole sequences, as engines that bound a step's tokens do. Under continuous batching (engine names that end
-// in "-serving") every request's prefill runs between the decode steps of the others: with c requests in flight and o tokens each, a
-// token waits for (c - 1) / o prefills beside its own step. The engine's time on the host is a constant per step, the same for all rows of
-// an engine (kEngines).
+// processed in equal parts of whole sequences, as engines that bound a step's tokens do. A sequence may be longer than the positions a
+// model was trained for, up to four times, unless they are rows of a table: RoPE and ALiBi compute any position. Under continuous batching
+// every request's prefill runs between the decode steps of the others: with c requests in flight and o tokens each, a token waits for
+// (c - 1) / o prefills beside its own step. A prefill makes the first token, so a total time is a prefill and o - 1 decode steps. What the
+// engine's host adds is one table (suite_engines.cpp).
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <stdexcept>
 
+#include "sim/app/suite_engines.hpp"
 #include "sim/app/suite_kernels.hpp"
 #include "traces/workload.hpp"
 
@@ -18,27 +20,14 @@ namespace rooftrace {
 namespace {
 
 constexpr std::uint64_t kPrefillTokens = 8192;
+constexpr std::uint64_t kBeyondPositions = 4;      ///< Longer than so many times the positions of a model is a slip of the pen.
 constexpr std::uint64_t kMostTokens = 1ULL << 26;  ///< More than any GPU holds; bounds the page tables.
-
-struct Engine {
-  const char* name;
-  double per_step;  ///< s of host time per step that the GPU waits for.
-};
-/// Engines that launch a step as one CUDA graph or from a compiled loop leave the GPU no gap that is known.
-constexpr std::array kEngines = {Engine{"gpt-fast", 0}, Engine{"vllm", 0},    Engine{"fastertransformer", 0}, Engine{"trtllm", 0},
-                                 Engine{"lmdeploy", 0}, Engine{"flexgen", 0}, Engine{"trtllm-serving", 0}};
-
-double host_time(const std::string& engine) {
-  for (const Engine& known : kEngines) {
-    if (engine == known.name) return known.per_step;
-  }
-  return 0;
-}
 
 struct Setup {
   const MachineSpec& machine;
-  const ModelSpec& model;
+  ModelSpec model;
   WorkloadOptions options;
+  std::string hardware, engine;
   std::string words;  ///< What else distinguishes the experiment.
 };
 
@@ -52,7 +41,7 @@ DataType stored_type(const SuiteRow& row, const std::string& column, DataType ot
 
 Setup setup_of(const SuiteRow& row, Bench& bench) {
   const std::string& model = row.text("model");
-  Setup s{bench.machine(row.text("hardware")), bench.model(model), {}, {}};
+  Setup s{bench.machine(row.text("hardware")), bench.model(model), {}, row.text("hardware"), row.text("engine"), {}};
   WorkloadOptions& o = s.options;
   o.weights = stored_type(row, "weights", DataType::bf16);
   o.kv = stored_type(row, "kv", DataType::bf16);
@@ -65,10 +54,14 @@ Setup setup_of(const SuiteRow& row, Bench& bench) {
 }
 
 const Outcome& run_stage_of(Bench& bench, const Setup& s, const WorkloadOptions& options, bool closed_form = false) {
-  check_workload(s.model, options);
-  Experiment e;
   const bool decode = options.stage == Stage::decode;
   const std::uint32_t length = decode ? options.context : options.prompt;
+  ModelSpec model = s.model;
+  if (model.learned_positions == 0 && length < kBeyondPositions * model.max_positions) {
+    model.max_positions = std::max(model.max_positions, length + 1);
+  }
+  check_workload(model, options);
+  Experiment e;
   if (std::uint64_t{options.batch} * length > kMostTokens) throw RowSkipped("too long: more than 2^26 tokens in the cache");
   e.key = fmt::format("step {} {} {} {}", s.words, name(options.stage), options.batch, length);
   e.stage = options.stage;
@@ -76,8 +69,7 @@ const Outcome& run_stage_of(Bench& bench, const Setup& s, const WorkloadOptions&
   e.layers_auto = true;
   e.closed_form = closed_form;
   e.group = options.tp;
-  const ModelSpec& model = s.model;
-  e.trace = [&model, options](const DeviceShape& gpu) { return make_workload(model, gpu, options); };
+  e.trace = [model, options](const DeviceShape& gpu) { return make_workload(model, gpu, options); };
   return bench.run(s.machine, e);
 }
 
@@ -87,13 +79,19 @@ void add(Outcome& sum, const Outcome& part, double times) {
   sum.roofline += part.roofline * times;
 }
 
+/// A step that the host launches kernel by kernel. The bound knows no host.
+Outcome on_host(const Setup& s, Outcome step, Stage stage) {
+  if (step.seconds > 0) step.seconds = std::max(step.seconds, host_floor(s.engine, s.hardware, stage, s.model.layers));
+  return step;
+}
+
 Outcome decode_step(Bench& bench, const Setup& s, double batch, std::uint64_t context) {
   WorkloadOptions options = s.options;
   options.stage = Stage::decode;
   options.batch = static_cast<std::uint32_t>(std::max(1.0, std::round(batch)));
   options.context = static_cast<std::uint32_t>(std::max<std::uint64_t>(context, 1));
   Outcome sum;
-  add(sum, run_stage_of(bench, s, options), 1);
+  add(sum, on_host(s, run_stage_of(bench, s, options), Stage::decode), 1);
   return sum;
 }
 
@@ -105,7 +103,7 @@ Outcome prefill(Bench& bench, const Setup& s, double batch, std::uint64_t prompt
   options.batch = static_cast<std::uint32_t>(together);
   options.prompt = static_cast<std::uint32_t>(prompt);
   Outcome sum;
-  add(sum, run_stage_of(bench, s, options), static_cast<double>(sequences) / static_cast<double>(together));
+  add(sum, on_host(s, run_stage_of(bench, s, options), Stage::prefill), static_cast<double>(sequences) / static_cast<double>(together));
   return sum;
 }
 
@@ -120,20 +118,18 @@ Prediction predict_step(const SuiteRow& row, Bench& bench) {
   const std::string& quantity = row.text("quantity");
   const std::string& stage = row.text("stage");
   const std::string& engine = row.text("engine");
-  if (engine == "flexgen") throw RowSkipped("FlexGen's offloading schedule is not simulated");
-  const double host = host_time(engine);
+  if (engine == "flexgen") throw RowSkipped("FlexGen attends on the CPU of the host, which is not simulated");
   const std::uint64_t halfway = input + output / 2;
   Prediction p;
   if (stage == "prefill") {
     if (quantity != "ttft_ms") unknown_word(row, "quantity", "ttft_ms for a prefill");
     Outcome sum = prefill(bench, s, batch, input);
-    if (sum.seconds > 0) sum.seconds += host;
     p = time_prediction(sum, 1e3);
     p.group = "prefill";
   } else if (stage == "decode") {
     Outcome sum = decode_step(bench, s, batch, halfway);
-    if (engine.ends_with("-serving") && batch > 1) add(sum, prefill(bench, s, 1, input), (batch - 1) / static_cast<double>(output));
-    if (sum.seconds > 0) sum.seconds += host;
+    if (batches_continuously(engine, quantity) && batch > 1)
+      add(sum, prefill(bench, s, 1, input), (batch - 1) / static_cast<double>(output));
     if (quantity == "tokens_per_s") {
       p = rate_prediction(sum, batch);
     } else if (quantity == "itl_ms" || quantity == "tpot_ms") {
@@ -146,7 +142,6 @@ Prediction predict_step(const SuiteRow& row, Bench& bench) {
     Outcome sum = prefill(bench, s, batch, input);
     const auto steps = static_cast<double>(output - 1);
     if (output > 1) add(sum, decode_step(bench, s, batch, halfway), steps);
-    if (sum.seconds > 0) sum.seconds += host * static_cast<double>(output);
     if (quantity == "total_ms") {
       p = time_prediction(sum, 1e3);
     } else if (quantity == "tokens_per_s") {
@@ -162,19 +157,48 @@ Prediction predict_step(const SuiteRow& row, Bench& bench) {
   return p;
 }
 
-/// The most tokens per second that a group of tp GPUs could make of this model at this batch, prompts and their caches free of charge. A
-/// row without a batch is bounded by the work alone.
+namespace {
+
+/// The same machine with all tensor work at the rate of the weights' type, where it has one: whoever quantises may compute in it.
+MachineSpec quantised(const MachineSpec& machine, DataType weights) {
+  MachineSpec out = machine;
+  const auto narrow = out.sm.tensor_peak.find(weights);
+  if (narrow == out.sm.tensor_peak.end()) return out;
+  for (auto& [type, peak] : out.sm.tensor_peak) peak = std::max(peak, narrow->second);
+  return out;
+}
+
+}  // namespace
+
+/// The most tokens per second that a group of tp GPUs could make of this model at this batch, prompts and their caches free of charge,
+/// however the group is divided: tp / t parts of t GPUs each, as replicas or as stages of a pipeline, share the batch. A row without a
+/// batch is bounded by the work alone.
 Prediction predict_ceiling(const SuiteRow& row, Bench& bench) {
-  Setup s = setup_of(row, bench);
-  s.options.stage = Stage::decode;
-  s.options.context = 1;
-  const bool has_batch = row.has("batch");
-  s.options.batch = static_cast<std::uint32_t>(has_batch ? row.integer("batch", 1, 65536) : 65536);
-  check_workload(s.model, s.options);
-  const Outcome& outcome = run_stage_of(bench, s, s.options, true);
+  const Setup given = setup_of(row, bench);
+  const MachineSpec machine = quantised(given.machine, given.options.weights);
+  const auto batch = static_cast<std::uint32_t>(row.has("batch") ? row.integer("batch", 1, 65536) : 65536);
   Prediction p;
   p.group = "ceiling";
-  p.bound = p.roofline = static_cast<double>(s.options.batch) / outcome.bound;
+  p.bound = 0;
+  for (std::uint32_t t = 1; t <= given.options.tp; ++t) {
+    if (given.options.tp % t != 0) continue;
+    Setup s{machine, given.model, given.options, given.hardware, given.engine, {}};
+    const std::uint32_t parts = row.has("batch") ? std::min(given.options.tp / t, batch) : given.options.tp / t;
+    s.options.stage = Stage::decode;
+    s.options.context = 1;
+    s.options.tp = t;
+    s.options.batch = row.has("batch") ? (batch + parts - 1) / parts : batch;
+    s.words = fmt::format("ceiling {} {} {}", row.text("model"), row.text("weights"), t);
+    try {
+      check_workload(s.model, s.options);
+    } catch (const std::invalid_argument&) {
+      if (t == given.options.tp && !(p.bound > 0)) throw;
+      continue;  // This t does not divide the heads.
+    }
+    const Outcome& outcome = run_stage_of(bench, s, s.options, true);
+    p.bound = std::max(p.bound, parts * static_cast<double>(s.options.batch) / outcome.bound);
+  }
+  p.roofline = p.bound;
   p.side = Side::below;
   return p;
 }

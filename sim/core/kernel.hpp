@@ -74,12 +74,13 @@ enum class KernelClass : std::uint8_t {
   activation,
   ffn_down,
   residual,
+  router,
   all_reduce,
   lm_head,
   copy,
   other
 };
-inline constexpr int kKernelClasses = 14;
+inline constexpr int kKernelClasses = 15;
 [[nodiscard]] std::string_view name(KernelClass kernel_class);
 
 enum class Stage : std::uint8_t { prefill, decode, other };

@@ -17,9 +17,10 @@ using std::string_view_literals::operator""sv;
 constexpr std::array kDataTypes = {"fp64"sv, "fp32"sv, "tf32"sv, "fp16"sv, "bf16"sv, "fp8"sv, "int8"sv, "fp4"sv, "int4"sv};
 constexpr std::array kDataTypeBits = {64, 32, 32, 16, 16, 8, 8, 4, 4};  // tf32 is kept in memory as fp32.
 constexpr std::array kPipeNames = {"tensor"sv, "cuda"sv, "sfu"sv};
-constexpr std::array kKernelClassNames = {"embedding"sv,         "norm"sv,    "qkv_projection"sv, "rope_kv_write"sv, "attention"sv,
-                                          "output_projection"sv, "ffn_up"sv,  "activation"sv,     "ffn_down"sv,      "residual"sv,
-                                          "all_reduce"sv,        "lm_head"sv, "copy"sv,           "other"sv};
+constexpr std::array kKernelClassNames = {
+    "embedding"sv, "norm"sv,       "qkv_projection"sv, "rope_kv_write"sv, "attention"sv, "output_projection"sv,
+    "ffn_up"sv,    "activation"sv, "ffn_down"sv,       "residual"sv,      "router"sv,    "all_reduce"sv,
+    "lm_head"sv,   "copy"sv,       "other"sv};
 constexpr std::array kStageNames = {"prefill"sv, "decode"sv, "other"sv};
 constexpr std::array kTensorRoleNames = {"weights"sv, "kv"sv, "activations"sv, "scales"sv, "tables"sv};
 constexpr std::array kHomeNames = {"local"sv, "peer"sv, "host"sv};

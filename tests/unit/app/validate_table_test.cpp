@@ -116,6 +116,31 @@ TEST_F(ValidateProgram, CeilingRowsAreOnlyCheckedAgainstTheBound) {
   EXPECT_THAT(said.out, HasSubstr("beyond the bound: 0 simulated, 1 measured"));
 }
 
+// Rows like those of MLPerf Inference, tokens/s of the whole group. Bounds by hand, without a batch: GPT-J has 5.64e9 + 0.21e9 parameters
+// in layers and LM head, 2 FLOP each, so one H100 (1,979 TFLOP/s in fp8) makes 169,000 tokens/s at most; Llama-2-70B (68.7e9) on 8 GPUs
+// 115,000; in fp4 on 8 B200 (9,000 TFLOP/s) 524,000; 405B on 8 H200 19,600; Mixtral (12.7e9 active) on 8 H100 621,000.
+TEST_F(ValidateProgram, CeilingsOfManyModelsAndMachines) {
+  write("ceiling.csv",
+        "hardware,model,weights,batch,tp,scenario,value\n"
+        "h100-sxm,gpt-j-6b,fp8,,1,offline,30000\n"
+        "h100-sxm,llama-2-70b,fp8,,8,offline,24000\n"
+        "h200-sxm,llama-2-70b,fp8,,8,offline,34000\n"
+        "b200-sxm,llama-2-70b,fp4,,8,offline,98000\n"
+        "h200-sxm,llama-3.1-405b,fp8,,8,offline,294\n"
+        "b200-sxm,llama-3.1-405b,fp4,,8,offline,1080\n"
+        "h100-sxm,mixtral-8x7b,fp8,,8,offline,52000\n"
+        "b200-sxm,mixtral-8x7b,fp8,,8,offline,128000\n"
+        "h200-sxm,llama-3.1-405b,fp8,128,8,server,9000\n"
+        "h100-sxm,mixtral-8x7b,fp8,1,2,single_stream,300\n"
+        "h100-sxm,gpt-j-6b,fp8,,1,too fast,170000\n"    // above the 169,000
+        "h100-sxm,mixtral-8x7b,fp8,1,2,too fast,600\n"  // 12.9e9 B of active weights, half per GPU: 3.35e12 / 6.45e9 = 520
+        "h200-sxm,llama-2-70b,fp8,,8,too fast,900000\n");
+  const test::Said said = run({"validate", "--suite", "ceiling.csv", "--rows", "rows.csv", "--configs", kRoot + "/configs"});
+  EXPECT_EQ(said.code, 0) << said.err;
+  EXPECT_THAT(said.out, HasSubstr("13 rows: 13 scored, 0 skipped"));
+  EXPECT_THAT(said.out, HasSubstr("beyond the bound: 0 simulated, 3 measured"));
+}
+
 TEST_F(ValidateProgram, MistakesAreOneLine) {
   write("gem.csv", "a\n1\n");
   EXPECT_THAT(run({"validate", "--suite", "gem.csv"}).err, HasSubstr("did you mean \"gemm\"?"));

@@ -25,7 +25,7 @@ TEST(Names, AreTheWordsOfTheEnumsInTheirOrder) {
   EXPECT_EQ(words<Pipe>(kPipes), (Words{"tensor", "cuda", "sfu"}));
   EXPECT_EQ(words<KernelClass>(kKernelClasses),
             (Words{"embedding", "norm", "qkv_projection", "rope_kv_write", "attention", "output_projection", "ffn_up", "activation",
-                   "ffn_down", "residual", "all_reduce", "lm_head", "copy", "other"}));
+                   "ffn_down", "residual", "router", "all_reduce", "lm_head", "copy", "other"}));
   EXPECT_EQ(words<Stage>(3), (Words{"prefill", "decode", "other"}));
   EXPECT_EQ(words<TensorRole>(kTensorRoles), (Words{"weights", "kv", "activations", "scales", "tables"}));
   EXPECT_EQ(words<Home>(3), (Words{"local", "peer", "host"}));

@@ -35,6 +35,54 @@ Matrix matrix(std::uint64_t index, std::uint64_t rows, std::uint64_t cols, Tenso
   return out;
 }
 
+// Gain and bias are two rows; sum, subtract the mean and add the bias are three FLOP more than in an RMSNorm.
+TEST(Elementwise, ALayerNormHasAGainAndABias) {
+  RmsNormProblem p;
+  p.x = matrix(0, 3, 1024);
+  p.out = matrix(1, 3, 1024);
+  p.gain = matrix(2, 2, 1024, TensorRole::weights);
+  const Kernel kernel = make_rms_norm(gpu(), p);
+  EXPECT_EQ(kernel.label, "layer_norm");
+  const TraceTotals totals = measure(kernel);
+  EXPECT_EQ(totals.at(TensorRole::weights).distinct_read, 2 * 2048U);
+  EXPECT_EQ(totals.work[kCuda], 3 * 1024 * 7);
+  EXPECT_THAT(check_kernel(kernel), IsEmpty());
+}
+
+TEST(Elementwise, ActivationsCostWhatTheirFormulasSay) {
+  struct Cost {
+    Activation f;
+    int cuda, sfu;
+  };
+  for (const Cost& cost : {Cost{Activation::silu, 3, 2}, Cost{Activation::gelu, 8, 1}, Cost{Activation::relu, 1, 0}}) {
+    const Kernel plain = make_activation(gpu(), matrix(0, 5, 300), matrix(1, 5, 300), cost.f);
+    TraceTotals totals = measure(plain);
+    EXPECT_EQ(totals.work[kCuda], 1500 * cost.cuda) << name(cost.f);
+    EXPECT_EQ(totals.work[kSfu], 1500 * cost.sfu) << name(cost.f);
+    EXPECT_EQ(totals.at(TensorRole::activations).loaded, 3000U);
+    EXPECT_THAT(check_kernel(plain), IsEmpty());
+    const Kernel gated = make_gated_activation(gpu(), matrix(0, 5, 600), matrix(1, 5, 300), cost.f);
+    totals = measure(gated);
+    EXPECT_EQ(totals.work[kCuda], 1500 * (cost.cuda + 1)) << name(cost.f);
+    EXPECT_EQ(totals.at(TensorRole::activations).loaded, 6000U);
+    EXPECT_THAT(check_kernel(gated), IsEmpty());
+  }
+}
+
+// Two sequences of 3 tokens from position 7 on: rows 7, 8, 9 of the table, each read twice.
+TEST(Elementwise, PositionsOfEverySequenceAreTheSameRows) {
+  const Kernel kernel = make_position_add(gpu(), matrix(0, 6, 64), matrix(1, 20, 64, TensorRole::weights), 7, 3);
+  const TraceTotals totals = measure(kernel);
+  EXPECT_EQ(totals.at(TensorRole::weights).loaded, 6 * 128U);
+  EXPECT_EQ(totals.at(TensorRole::weights).distinct_read, 3 * 128U);
+  EXPECT_EQ(totals.at(TensorRole::activations).stored, 6 * 128U);
+  Step step;
+  kernel.program->fill(4, 0, step);
+  EXPECT_EQ(step.loads[1].address, (2ULL << 32) + 8 * 128);
+  EXPECT_THAT(check_kernel(kernel), IsEmpty());
+  EXPECT_THROW((void)make_position_add(gpu(), matrix(0, 6, 64), matrix(1, 9, 64), 7, 3), std::logic_error);
+}
+
 TEST(Elementwise, RmsNormReadsARowOnceAndTheGainPerRow) {
   RmsNormProblem p;
   p.x = matrix(0, 3, 4096);

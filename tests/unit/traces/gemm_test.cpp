@@ -242,6 +242,24 @@ TEST(GemmTrace, AResidualIsReadOnceWhereCIsFinished) {
   EXPECT_THAT(check_kernel(reduce), IsEmpty());
 }
 
+// The bias is read once per tile, its columns only, where C is finished: by the GEMM, or by the sum over parts.
+TEST(GemmTrace, ABiasIsReadWhereCIsFinished) {
+  GemmProblem p = problem(256, 300, 128);
+  p.bias = matrix(1ULL << 40, 1, 300, TensorRole::scales);
+  GemmTiling t = tile(128, 128, 64);
+  const Kernel kernel = make_gemm(gpu(), p, t);
+  EXPECT_THAT(check_kernel(kernel), IsEmpty());
+  EXPECT_EQ(measure(kernel).at(TensorRole::scales).loaded, 2 * 600U);  // Two rows of tiles.
+  EXPECT_EQ(measure(kernel).at(TensorRole::scales).distinct_read, 600U);
+  with_split(p, t, 2);
+  const Kernel parts = make_gemm(gpu(), p, t), sum = make_split_k_reduce(gpu(), p, t);
+  EXPECT_EQ(measure(parts).at(TensorRole::scales).loaded, 0U);
+  EXPECT_EQ(measure(sum).at(TensorRole::scales).distinct_read, 600U);
+  EXPECT_THAT(check_kernel(parts), IsEmpty());
+  EXPECT_THAT(check_kernel(sum), IsEmpty());
+  EXPECT_EQ(sum.work[static_cast<std::size_t>(Pipe::cuda)], 256.0 * 300 * 2);  // One sum of two parts, one bias.
+}
+
 TEST(GemmTrace, NarrowElementsMoveFewerBytes) {
   for (const auto& [type, bytes] : {std::pair{DataType::fp8, 1.0}, {DataType::int8, 1.0}, {DataType::int4, 0.5}}) {
     const GemmProblem p = problem(4, 32, 64, type);

@@ -183,10 +183,11 @@ TEST(ModelSpec, QwenWindowIsForAllLayersOrNone) {
 }
 
 TEST(ModelSpecErrors, UnknownArchitectureIsNamedWithTheKnownOnes) {
-  EXPECT_EQ(error_of(changed(small_llama(), "architectures", "[\"GPT2LMHeadModel\"]")),
-            "m.json:2:20: architectures: unknown architecture \"GPT2LMHeadModel\"; known: LlamaForCausalLM, MistralForCausalLM, "
-            "Qwen2ForCausalLM");
-  EXPECT_THAT(error_of(changed(small_llama(), "architectures", "[\"Qwen3ForCausalLM\"]")),
+  EXPECT_EQ(error_of(changed(small_llama(), "architectures", "[\"DeepseekV3ForCausalLM\"]")),
+            "m.json:2:20: architectures: unknown architecture \"DeepseekV3ForCausalLM\"; known: LlamaForCausalLM, MistralForCausalLM, "
+            "MixtralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM, Qwen3MoeForCausalLM, InternLMForCausalLM, Phi3ForCausalLM, "
+            "GPT2LMHeadModel, GPTJForCausalLM, GPTNeoXForCausalLM, OPTForCausalLM, BloomForCausalLM, FalconForCausalLM");
+  EXPECT_THAT(error_of(changed(small_llama(), "architectures", "[\"Qwen4ForCausalLM\"]")),
               EndsWith("; did you mean \"Qwen2ForCausalLM\"?"));
   for (const char* wrong : {"\"LlamaForCausalLM\"", "[]", "[1]", "[\"LlamaForCausalLM\", \"MistralForCausalLM\"]", "null"}) {
     EXPECT_THAT(error_of(changed(small_llama(), "architectures", wrong)), HasSubstr("is not a list of one name; known: LlamaForCausalLM"))
@@ -230,8 +231,19 @@ TEST(ModelSpecErrors, HeadsThatDoNotFit) {
 }
 
 TEST(ModelSpecErrors, WhatIsNotModeledIsRefused) {
-  EXPECT_THAT(error_of(changed(small_llama(), "attention_bias", "true")), HasSubstr("attention_bias: true is not modeled"));
-  EXPECT_THAT(error_of(changed(small_llama(), "mlp_bias", "true")), HasSubstr("mlp_bias: true is not modeled"));
+  auto qwen = changed(small_llama(), "architectures", "[\"Qwen3MoeForCausalLM\"]");
+  qwen.insert({{"moe_intermediate_size", "16"}, {"num_experts", "4"}, {"num_experts_per_tok", "2"}});
+  EXPECT_EQ(parse(qwen).experts, 4U);
+  EXPECT_THAT(error_of(changed(qwen, "decoder_sparse_step", "2")), HasSubstr("decoder_sparse_step: only 1"));
+  EXPECT_THAT(error_of(changed(qwen, "mlp_only_layers", "[0]")), HasSubstr("mlp_only_layers: layers without experts"));
+  EXPECT_THAT(error_of(changed(qwen, "num_experts_per_tok", "5")), HasSubstr("num_experts_per_tok: 5 is more than the 4 experts"));
+  EXPECT_THAT(error_of(changed(changed(qwen, "num_experts", "4096"), "moe_intermediate_size", "4194304")),
+              HasSubstr("num_experts: 4096 experts of 4194304 features are too many"));
+  auto opt = changed(changed(small_llama(), "architectures", "[\"OPTForCausalLM\"]"), "ffn_dim", "256");
+  EXPECT_EQ(parse(opt).learned_positions, 130U);
+  EXPECT_THAT(error_of(changed(opt, "do_layer_norm_before", "false")), HasSubstr("do_layer_norm_before: false is not modeled"));
+  EXPECT_THAT(error_of(changed(opt, "word_embed_proj_dim", "32")), HasSubstr("word_embed_proj_dim: differs from hidden_size 64"));
+  EXPECT_THAT(error_of(changed(opt, "activation_function", "\"tanh\"")), HasSubstr("activation_function: \"tanh\" is not an activation"));
   EXPECT_THAT(error_of(changed(small_llama(), "tie_word_embeddings", "1")), HasSubstr("1 is neither true nor false"));
 }
 

@@ -90,6 +90,18 @@ TEST(WorkloadLaws, ConsecutiveLayersAreTheSameUpToAShift) {
   }
 }
 
+TEST(WorkloadLaws, LayersOfEveryArchitectureAreTheSameUpToAShift) {
+  for (WorkloadOptions o : {decode(3, 700), prefill(2, 70)}) {
+    for (const models::Trait& trait : models::traits()) {
+      ModelSpec model = models::small();
+      trait.apply(model);
+      o.tp = trait.name[0] == 'g' ? 2 : 1;
+      SCOPED_TRACE(trait.name);
+      expect_layers_are_shifts(make_workload(model, shapes::h100(), o));
+    }
+  }
+}
+
 /// Every access of the trace lies on a page of its role.
 void expect_page_roles(const Trace& trace) {
   Step step;
@@ -116,7 +128,7 @@ void expect_page_roles(const Trace& trace) {
 TEST(WorkloadLaws, RandomStepsKeepTheLawsOfATrace) {
   constexpr std::uint64_t kSeed = 20240607;
   SplitMix random(kSeed);
-  for (int round = 0; round < 40; ++round) {
+  for (std::size_t round = 0; round < 10 * models::traits().size(); ++round) {
     const std::uint32_t tp = 1U << random.below(3);
     const auto kv_heads = static_cast<std::uint32_t>(tp * (1 + random.below(2)));
     const auto group = static_cast<std::uint32_t>(1 + random.below(4));
@@ -128,6 +140,8 @@ TEST(WorkloadLaws, RandomStepsKeepTheLawsOfATrace) {
     model.window = random.below(2) == 0 ? 0 : static_cast<std::uint32_t>(1 + random.below(600));
     model.tied_embeddings = random.below(2) == 0;
     model.qkv_bias = random.below(2) == 0;
+    const models::Trait& trait = models::traits()[round % models::traits().size()];
+    trait.apply(model);
     const auto batch = static_cast<std::uint32_t>(1 + random.below(5));
     WorkloadOptions o = random.below(2) == 0 ? decode(batch, static_cast<std::uint32_t>(1 + random.below(900)))
                                              : prefill(batch, static_cast<std::uint32_t>(1 + random.below(300)));
@@ -135,14 +149,14 @@ TEST(WorkloadLaws, RandomStepsKeepTheLawsOfATrace) {
     o.weights = random.below(2) == 0 ? DataType::bf16 : DataType::fp8;
     o.kv = random.below(2) == 0 ? DataType::bf16 : DataType::fp8;
     o.page_tokens = static_cast<std::uint32_t>(1 + random.below(40));
-    o.offload_weights = random.below(2) == 0 ? 0 : static_cast<double>(random.below(101)) / 100;
+    o.offload_weights = random.below(2) == 0 || model.experts > 0 ? 0 : static_cast<double>(random.below(101)) / 100;
     o.offload_kv = random.below(2) == 0 ? 0 : static_cast<double>(random.below(101)) / 100;
     o.all_reduce.algorithm = static_cast<AllReduce>(random.below(7));
     if (o.all_reduce.algorithm == AllReduce::nvls) o.all_reduce.algorithm = AllReduce::tree;  // These shapes have no switch.
     o.kv_splits = static_cast<std::uint32_t>(random.below(4));
     const DeviceShape gpu = random.below(2) == 0 ? shapes::h100() : shapes::a100();
     const Trace trace = make_workload(model, gpu, o);
-    EXPECT_THAT(check_trace(trace), IsEmpty()) << "seed " << kSeed << " round " << round;
+    EXPECT_THAT(check_trace(trace), IsEmpty()) << "seed " << kSeed << " round " << round << " " << trait.name;
     expect_page_roles(trace);
     if (HasFailure()) FAIL() << "seed " << kSeed << " round " << round;
   }

@@ -232,8 +232,8 @@ TEST(CheckWorkload, NamesWhatIsWrongAndWhatWouldWork) {
             }),
             "");
   EXPECT_EQ(refusal([](O& o) { o.tp = 0; }), "tp is 0; it must be at least 1");
-  EXPECT_EQ(refusal([](O& o) { o.tp = 3; }), "tp 3 does not divide the 32 query heads of llama-3.1-8b; tp that work: 1, 2, 4, 8");
-  EXPECT_EQ(refusal([](O& o) { o.tp = 16; }), "tp 16 does not divide the 8 KV heads of llama-3.1-8b; tp that work: 1, 2, 4, 8");
+  EXPECT_EQ(refusal([](O& o) { o.tp = 3; }), "tp 3 does not divide the 32 query heads of llama-3.1-8b; tp that work: 1, 2, 4, 8, 16, 32");
+  EXPECT_EQ(refusal([](O& o) { o.tp = 16; }), "");  // Two GPUs hold the same KV head.
   EXPECT_EQ(refusal([](O& o) { o.batch = 5000000; }), "batch 5000000 makes 5000000 tokens in one step; the most is 4194304");
   EXPECT_EQ(refusal([](O& o) {
               o.batch = 100000;

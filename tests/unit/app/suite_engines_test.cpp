@@ -1,0 +1,98 @@
+// The table of hosts: what it says, and how it enters a step.
+#include "sim/app/suite_engines.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "tests/unit/app/program.hpp"
+
+namespace rooftrace {
+namespace {
+
+using testing::HasSubstr;
+
+const std::string kRoot = ROOFTRACE_SOURCE_DIR;
+
+TEST(SuiteEngines, FloorIsPerLayerAndOnlyWhereItIsKnown) {
+  EXPECT_DOUBLE_EQ(host_floor("vllm", "a100-sxm-80gb", Stage::prefill, 80), 80 * 0.82e-3);
+  EXPECT_EQ(host_floor("vllm", "a100-sxm-80gb", Stage::decode, 80), 0);
+  EXPECT_EQ(host_floor("vllm", "h100-sxm", Stage::prefill, 80), 0);
+  EXPECT_EQ(host_floor("gpt-fast", "a100-sxm-80gb", Stage::prefill, 80), 0);
+}
+
+TEST(SuiteEngines, ServersAreToldByNameOrByWhatTheyReport) {
+  EXPECT_TRUE(batches_continuously("trtllm-serving", "tpot_ms"));
+  EXPECT_TRUE(batches_continuously("vllm", "itl_ms"));
+  EXPECT_FALSE(batches_continuously("vllm", "ttft_ms"));
+  EXPECT_FALSE(batches_continuously("gpt-fast", "tokens_per_s"));
+}
+
+class StepRows : public test::ProgramTest {
+ protected:
+  /// The simulated values of rows, in their order; opt-125m is quick.
+  std::vector<double> simulated(const std::string& rows) {
+    write("step.csv", "hardware,model,stage,engine,weights,kv,tp,collective,batch,input_tokens,output_tokens,quantity,value\n" + rows);
+    const test::Said said = run({"validate", "--suite", "step.csv", "--rows", "rows.csv", "--configs", kRoot + "/configs"});
+    EXPECT_EQ(said.code, 0) << said.err;
+    std::istringstream lines(test::slurp(folder() / "rows.csv"));
+    std::vector<double> values;
+    std::string line;
+    std::getline(lines, line);
+    while (std::getline(lines, line)) {
+      std::istringstream cells(line);
+      std::string cell;
+      for (int i = 0; i < 8; ++i) std::getline(cells, cell, ',');
+      values.push_back(cell.empty() ? 0 : std::stod(cell));
+    }
+    return values;
+  }
+};
+
+// A short prompt takes what the host needs to launch 12 layers (9.84 ms); the same prompt from an engine without a row its time on the GPU.
+TEST_F(StepRows, AShortPromptTakesTheHostsTime) {
+  const std::vector<double> ms = simulated(
+      "a100-sxm-80gb,opt-125m,prefill,vllm,fp16,fp16,1,none,1,64,1,ttft_ms,1\n"
+      "a100-sxm-80gb,opt-125m,prefill,other,fp16,fp16,1,none,1,64,1,ttft_ms,1\n");
+  ASSERT_EQ(ms.size(), 2U);
+  EXPECT_NEAR(ms[0], 9.84, 1e-6);
+  EXPECT_LT(ms[1], 2);
+}
+
+// A total is a prefill and the steps after the first token: 1 token is the prefill alone; 3 tokens are it and two steps of context 64 + 1.
+TEST_F(StepRows, ATotalIsAPrefillAndTheStepsAfterTheFirstToken) {
+  const std::vector<double> ms = simulated(
+      "a100-sxm-80gb,opt-125m,prefill,x,fp16,fp16,1,none,2,64,1,ttft_ms,1\n"
+      "a100-sxm-80gb,opt-125m,prefill+decode,x,fp16,fp16,1,none,2,64,1,total_ms,1\n"
+      "a100-sxm-80gb,opt-125m,prefill+decode,x,fp16,fp16,1,none,2,64,3,total_ms,1\n"
+      "a100-sxm-80gb,opt-125m,decode,x,fp16,fp16,1,none,2,65,1,tpot_ms,1\n");
+  ASSERT_EQ(ms.size(), 4U);
+  EXPECT_DOUBLE_EQ(ms[0], ms[1]);
+  EXPECT_NEAR(ms[2], ms[0] + 2 * ms[3], 1e-6);
+}
+
+// Under continuous batching a token waits for (c - 1) / o prefills: 3 / 2 here.
+TEST_F(StepRows, ATokenOfAServerWaitsForThePrefillsOfOthers) {
+  const std::vector<double> ms = simulated(
+      "a100-sxm-80gb,opt-125m,decode,x,fp16,fp16,1,none,4,64,2,tpot_ms,1\n"
+      "a100-sxm-80gb,opt-125m,decode,x,fp16,fp16,1,none,4,64,2,itl_ms,1\n"
+      "a100-sxm-80gb,opt-125m,prefill,x,fp16,fp16,1,none,1,64,1,ttft_ms,1\n");
+  ASSERT_EQ(ms.size(), 3U);
+  EXPECT_NEAR(ms[1], ms[0] + 1.5 * ms[2], 1e-6);
+}
+
+// RoPE goes on beyond the positions of a model, four times at most; a table of positions ends.
+TEST_F(StepRows, LongerThanThePositionsOnlyWithoutATable) {
+  const std::vector<double> ms = simulated(
+      "a100-sxm-80gb,qwen2.5-0.5b,decode,x,fp16,fp16,1,none,1,40000,2,tpot_ms,1\n"
+      "a100-sxm-80gb,qwen2.5-0.5b,decode,x,fp16,fp16,1,none,1,140000,2,tpot_ms,1\n"
+      "a100-sxm-80gb,opt-125m,decode,x,fp16,fp16,1,none,1,2100,2,tpot_ms,1\n");
+  ASSERT_EQ(ms.size(), 3U);
+  EXPECT_GT(ms[0], 0);
+  EXPECT_EQ(ms[1], 0);
+  EXPECT_EQ(ms[2], 0);
+}
+
+}  // namespace
+}  // namespace rooftrace
