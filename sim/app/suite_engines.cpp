@@ -23,8 +23,9 @@ constexpr std::array kHosts = {
     // whatever the layer holds. The simulated GPU needs 3.7 to 4.3 ms.
     Host{"trtllm", "h100-sxm", Stage::prefill, 0.197e-3},
 };
-// Not in the table, so 0: gpt-fast and trtllm-serving (steps are CUDA graphs), lmdeploy and fastertransformer (launched from C++: at batch
-// 1 their rows lie as far above the simulation as gpt-fast's, whatever the length of the step), vllm's decode (CUDA graphs).
+// Not in the table, so 0: gpt-fast and trtllm-serving (steps are CUDA graphs), vllm's decode (CUDA graphs; what is left cannot be told from
+// the residual of weight streams), lmdeploy and fastertransformer (launched from C++; weight streams and NCCL explain what their rows take
+// beyond the simulated time to 1 ms a step, validation/DEVIATIONS.md).
 
 }  // namespace
 
