@@ -42,7 +42,8 @@ int command_validate(const Options& options) {
   const std::vector<Suite> suites = load_suites(options.suites.empty() ? default_suites(paths) : options.suites);
   if (rows_file) check_writable(*rows_file);
 
-  Bench bench(paths, fidelity);
+  const Contention contention = options.value("contention").value_or("pooled") == "slices" ? Contention::slices : Contention::pooled;
+  Bench bench(paths, fidelity, contention);
   const bool show = !options.quiet && isatty(STDERR_FILENO) != 0;
   const std::vector<ScoredRow> rows = run_suites(suites, hardware, bench, threads, [&](std::size_t done, std::size_t all) {
     if (show) std::fprintf(stderr, "\rvalidate: %zu of %zu rows%s", done, all, done == all ? "\n" : "");

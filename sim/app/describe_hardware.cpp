@@ -66,7 +66,8 @@ Branch l2_branch(const L2Spec& l2) {
   const std::string latency = l2.partitions == 1
                                   ? time(l2.latency_near)
                                   : fmt::format("{} in the SM's own partition, {} in another", time(l2.latency_near), time(l2.latency_far));
-  return {fmt::format("L2, {} slices in {} partition{}", l2.slices, l2.partitions, l2.partitions == 1 ? "" : "s"),
+  return {fmt::format("L2, {} slices in {} partition{}{}", l2.slices, l2.partitions, l2.partitions == 1 ? "" : "s",
+                      l2.copies ? " that keep copies of each other's lines" : ""),
           {{"capacity", fmt::format("{}, effective {} = {} sets x {} ways x {} B; sectors of {} B; {}, {}", size(l2.capacity),
                                     size(l2.effective), thousands(l2.sets()), l2.ways, l2.line, l2.sector, name(l2.hash), name(l2.policy))},
            {"bandwidth", fmt::format("{} peak, {} sustained ({})", rate(l2.peak_bandwidth), rate(l2.bandwidth),

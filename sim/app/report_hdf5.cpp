@@ -47,6 +47,7 @@ void write_provenance(h5::Group& root, const RunResult& result) {
   root.attribute("fidelity", name(result.fidelity));
   root.attribute("layers", result.layers);
   root.attribute("start_state", result.start_state);
+  root.attribute("contention", result.contention);
 }
 
 /// pi and beta, as the rooflines of this file used them. Everything else about the machine is in the attribute config.

@@ -196,6 +196,7 @@ std::string report_json(const RunResult& result, JsonKernels kernels) {
   out["fidelity"] = word(result.fidelity);
   out["layers"] = result.layers;
   out["start_state"] = result.start_state;
+  out["contention"] = result.contention;
   out["peaks"] = peaks_json(peaks, result.machine);
   out["stages"] = Json::array();
   std::vector<StageSummary> summaries;

@@ -3,7 +3,7 @@
 // The same numbers as report_text at full precision, in base units with the unit at the end of the key (_s, _bytes, _flop, _flop_per_s,
 // _bytes_per_s; shares and counts have none). Schema, version 1 (also in analysis/README.md):
 //   format "rooftrace-report", format_version 1, rooftrace_version, rooftrace_commit, command, seed, config (resolved, YAML text),
-//   hardware, hardware_title, model, weights, kv, tp, batch, context, prompt, fidelity, layers, start_state
+//   hardware, hardware_title, model, weights, kv, tp, batch, context, prompt, fidelity, layers, start_state, contention
 //   peaks   tensor_flop_per_s {type: rate}, cuda_flop_per_s, sfu_op_per_s, l2_ and hbm_bytes_per_s (reads and writes together),
 //           nvlink_ and pcie_bytes_per_s (each way)
 //   stages  [{stage, tokens, latency_s, bound_s, bound_from ("longest_path" or a resource), longest_path_s, ceiling_s, ceiling_binding,

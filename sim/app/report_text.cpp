@@ -66,7 +66,8 @@ std::string header(const RunResult& result, const Peaks& peaks) {
   std::string out;
   out += fmt::format("machine       {} ({})\n", result.hardware, result.machine.title);
   out += fmt::format("model         {}, weights {}, KV {}, TP {}\n", result.model, result.weights, result.kv, result.tp);
-  out += fmt::format("run           fidelity {}, layers {}, start {}\n", name(result.fidelity), result.layers, result.start_state);
+  out += fmt::format("run           fidelity {}, layers {}, start {}, contention {}\n", name(result.fidelity), result.layers,
+                     result.start_state, result.contention);
   out += pi + "\n";
   out += fmt::format("beta (peak)   {}, {} (reads and writes together); {}, {} (each way)\n", beta(LevelId::l2), beta(LevelId::hbm),
                      beta(LevelId::nvlink), beta(LevelId::pcie));

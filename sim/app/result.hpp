@@ -28,8 +28,9 @@ struct RunResult {
   std::uint32_t batch = 1, context = 0, prompt = 0;
   std::string weights, kv;  ///< Data types.
   Fidelity fidelity = Fidelity::des;
-  std::string layers;       ///< "exact" or "auto".
-  std::string start_state;  ///< "cold" or "warm".
+  std::string layers;                 ///< "exact" or "auto".
+  std::string start_state;            ///< "cold" or "warm".
+  std::string contention = "pooled";  ///< "pooled" or "slices".
   MachineSpec machine;
   std::vector<StageResult> stages;
 };

@@ -21,7 +21,8 @@ struct RunOptions {
   /// Warm: the caches start as a previous run of the same stage leaves them; cold: empty.
   bool warm = false;
   TagStore tag_store = TagStore::automatic;  ///< The switch for the fast cache.
-  std::uint32_t group = 1;                   ///< GPUs that work together (tp).
+  Contention contention = Contention::pooled;
+  std::uint32_t group = 1;  ///< GPUs that work together (tp).
 };
 
 /// Runs the stage. Records carry compulsory bytes from the closed form and, per fidelity, simulated bytes and times.

@@ -23,6 +23,7 @@ StageResult run_trace(const Scenario& scenario, const WorkloadOptions& stage, co
   run.fidelity = scenario.fidelity;
   run.layers_auto = scenario.layers_auto;
   run.warm = scenario.warm;
+  run.contention = scenario.contention;
   run.group = stage.tp;
   return run_stage(scenario.machine, trace, stage.stage, stage.batch * per_sequence, run);
 }

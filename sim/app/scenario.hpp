@@ -18,6 +18,7 @@
 #include "sim/app/config_paths.hpp"
 #include "sim/app/options.hpp"
 #include "sim/core/run_record.hpp"
+#include "sim/machine/l2.hpp"
 #include "sim/machine/machine_spec.hpp"
 #include "traces/model_spec.hpp"
 #include "traces/workload.hpp"
@@ -31,6 +32,7 @@ struct Scenario {
   Fidelity fidelity = Fidelity::des;
   bool layers_auto = true;
   bool warm = false;
+  Contention contention = Contention::pooled;
   std::string config;  ///< The resolved scenario as YAML.
 };
 

@@ -63,11 +63,11 @@ void l2_rows(const MachineSpec& m, Probe& probe, std::vector<SelfcheckRow>& rows
   ChaseProblem chase;
   chase.range = range(0, bytes);
   chase.loads = kChaseLoads;
-  // One SM sees each partition's lines equally often.
+  // One SM sees each partition's lines equally often; with copies it finds them all beside it the second time.
   const double partitions = m.l2.partitions;
-  const double expected = (m.l2.latency_near + (partitions - 1) * m.l2.latency_far) / partitions;
-  rows.push_back(
-      {"L2 load to use", true, 0, expected, probe.seconds({fill, make_chase(m.shape(), chase)}) / static_cast<double>(kChaseLoads)});
+  const double expected = m.l2.copies ? m.l2.latency_near : (m.l2.latency_near + (partitions - 1) * m.l2.latency_far) / partitions;
+  const Kernel walk = make_chase(m.shape(), chase);
+  rows.push_back({"L2 load to use", true, 0, expected, probe.seconds({fill, walk, walk}) / static_cast<double>(kChaseLoads)});
 }
 
 void hbm_rows(const MachineSpec& m, Probe& probe, std::vector<SelfcheckRow>& rows) {
@@ -84,9 +84,10 @@ void hbm_rows(const MachineSpec& m, Probe& probe, std::vector<SelfcheckRow>& row
   ChaseProblem chase;
   chase.range = range(0, bytes);
   chase.loads = kChaseLoads;
-  // On top of the latency a lone sector takes its time on one channel.
+  // On top of the latency a lone sector takes its time on one channel, and most lines have their home beyond another partition's edge.
+  const double crossing = (m.l2.latency_far - m.l2.latency_near) * (1 - 1.0 / m.l2.partitions);
   const double sector = m.l2.sector / (m.hbm.bandwidth / m.hbm.channels * m.hbm.read_efficiency);
-  rows.push_back({"HBM load to use", true, 0, m.hbm.latency + sector,
+  rows.push_back({"HBM load to use", true, 0, m.hbm.latency + crossing + sector,
                   probe.seconds({make_chase(m.shape(), chase)}) / static_cast<double>(kChaseLoads)});
 }
 

@@ -55,11 +55,12 @@ void check_size(const Trace& trace, bool layers_auto) {
   if (!(lines <= kMostLines && steps <= kMostSteps)) throw RowSkipped(fmt::format("too long: {:.2g} cache lines to simulate", lines));
 }
 
-Outcome simulate(const MachineSpec& machine, const Experiment& experiment, Fidelity fidelity) {
+Outcome simulate(const MachineSpec& machine, const Experiment& experiment, Fidelity fidelity, Contention contention) {
   const Trace trace = experiment.trace(device_shape(machine, experiment.group));
   if (fidelity != Fidelity::bound) check_size(trace, experiment.layers_auto);
   RunOptions options;
   options.fidelity = fidelity;
+  options.contention = contention;
   options.warm = experiment.warm;
   options.layers_auto = experiment.layers_auto;
   options.group = experiment.group;
@@ -105,7 +106,8 @@ double estimated_lines(const Kernel& kernel) {
   return bytes / 128 * kernel.grid;
 }
 
-Bench::Bench(const ConfigPaths& paths, Fidelity fidelity) : paths_(paths), fidelity_(fidelity) {}
+Bench::Bench(const ConfigPaths& paths, Fidelity fidelity, Contention contention)
+    : paths_(paths), fidelity_(fidelity), contention_(contention) {}
 
 template <typename Value, typename Make>
 const Value& Bench::once(Memo<Value>& memo, const std::string& key, const Make& make) {
@@ -148,7 +150,7 @@ const ModelSpec& Bench::model(const std::string& name) {
 const Outcome& Bench::run(const MachineSpec& machine, const Experiment& experiment) {
   const Fidelity fidelity = experiment.closed_form ? Fidelity::bound : fidelity_;
   const std::string key = fmt::format("{}|{}|{}", machine.name, name(fidelity), experiment.key);
-  return once(outcomes_, key, [&] { return simulate(machine, experiment, fidelity); });
+  return once(outcomes_, key, [&] { return simulate(machine, experiment, fidelity, contention_); });
 }
 
 }  // namespace rooftrace

@@ -43,7 +43,7 @@ struct Experiment {
 
 class Bench {
  public:
-  Bench(const ConfigPaths& paths, Fidelity fidelity);
+  Bench(const ConfigPaths& paths, Fidelity fidelity, Contention contention = Contention::pooled);
 
   [[nodiscard]] const MachineSpec& machine(const std::string& name);
   [[nodiscard]] const ModelSpec& model(const std::string& name);
@@ -64,6 +64,7 @@ class Bench {
 
   ConfigPaths paths_;
   Fidelity fidelity_;
+  Contention contention_;
   std::mutex mutex_;  ///< Guards the maps, not what is in them.
   Memo<MachineSpec> machines_;
   Memo<ModelSpec> models_;

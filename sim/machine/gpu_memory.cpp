@@ -4,15 +4,28 @@
 
 namespace rooftrace {
 
+namespace {
+
+std::vector<std::uint32_t> gpcs_of(const MachineSpec& spec) {
+  std::vector<std::uint32_t> out;
+  for (std::uint32_t i = 0; i < spec.sm.count; ++i) out.push_back(spec.gpc_of(i));
+  return out;
+}
+
+}  // namespace
+
 GpuMemory::GpuMemory(const MachineSpec& spec, const PeerPath& peers, std::uint64_t address_end, const std::vector<TensorRole>* page_role,
-                     TagStore store)
-    : partitions_(spec.l2.partitions),
-      l2_(make_l2({&spec.l2, &spec.hbm, address_end, page_role}, store)),
+                     const L2Options& l2)
+    : l2_(make_l2({&spec.l2, &spec.hbm, address_end, page_role, l2.contention, gpcs_of(spec)}, l2.store)),
       ports_(spec.sm.count, RatedChannel(spec.sm.l2_port)),
       nvlink_(peers.level == LevelId::nvlink ? peers.link : spec.nvlink),
       pcie_(spec.pcie),
       peer_level_(peers.level),
-      peer_latency_(from_seconds(peers.link.latency)) {}
+      peer_latency_(from_seconds(peers.link.latency)) {
+  // GPCs are dealt to the partitions in turn.
+  for (std::uint32_t i = 0; i < spec.sm.count; ++i)
+    beside_.push_back((spec.sm.gpcs < spec.l2.partitions ? i : spec.gpc_of(i)) % spec.l2.partitions);
+}
 
 Time GpuMemory::access(std::span<const Access> accesses, const Requester& who, Time now) {
   Time ready = now;
@@ -30,8 +43,7 @@ Time GpuMemory::access(std::span<const Access> accesses, const Requester& who, T
       delivered += accesses[last].bytes() * accesses[last].multicast;
       ++last;
     }
-    // SMs are dealt to the partitions in turn: half of them sit beside each half of L2.
-    const std::uint32_t partition = who.sm % partitions_;
+    const std::uint32_t partition = who.sm < beside_.size() ? beside_[who.sm] : 0;
     ready = std::max(ready, l2_->access(accesses.subspan(first, last - first), who, partition, now));
     if (like.op == AccessOp::load && who.sm < ports_.size())
       ready = std::max(ready, ports_[who.sm].send(now, static_cast<double>(delivered)));

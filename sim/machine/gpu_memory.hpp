@@ -25,7 +25,7 @@ struct PeerPath {
 class GpuMemory final : public Memory {
  public:
   GpuMemory(const MachineSpec& spec, const PeerPath& peers, std::uint64_t address_end, const std::vector<TensorRole>* page_role,
-            TagStore store);
+            const L2Options& l2 = {});
 
   Time access(std::span<const Access> accesses, const Requester& who, Time now) override;
   [[nodiscard]] Time link_latency(Home home) const override;
@@ -35,7 +35,7 @@ class GpuMemory final : public Memory {
  private:
   Time remote(const Access& access, const Requester& who, Time now);
 
-  std::uint32_t partitions_;
+  std::vector<std::uint32_t> beside_;  ///< By SM: the partition of L2 beside it.
   std::unique_ptr<L2> l2_;
   std::vector<RatedChannel> ports_;  ///< One per SM, from L2 to the SM.
   Link nvlink_;

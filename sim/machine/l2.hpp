@@ -1,15 +1,17 @@
 // L2 with HBM behind it: the level where lines are looked up.
 //
 // One call serves a run of accesses with the same operation, hint and role, line by line in their order. Counted: bytes asked (L2 level),
-// sectors fetched from HBM (compulsory or refetch) and written back, bytes that cross between partitions. Time: the L2 pipe for the bytes
-// asked, HBM channels for what is fetched or written back (the evicting request waits for its write-back: buffers are finite), one latency
-// on top. Not modeled: replication of lines in both partitions, slices as separate servers, finite miss slots, hits that wait for a fill in
-// flight.
+// sectors fetched from HBM (compulsory or refetch) and written back, bytes that cross between partitions. An SM looks first into the
+// partition beside it, which may keep copies (line_places.hpp). Time: the L2 pipe or slices (slice_queues.hpp) for the bytes asked, HBM
+// channels for what is fetched or written back (the evicting request waits for its write-back: buffers are finite), one latency on top. Not
+// modeled: the fabric's own bandwidth; with pooled contention also slices as separate servers, finite miss slots, hits that wait for a fill
+// in flight.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "sim/core/level.hpp"
@@ -21,6 +23,18 @@ namespace rooftrace {
 /// Which tag store serves a machine. automatic: the fastest that can hold the geometry on this host; the others are the switch that turns
 /// the shortcut off.
 enum class TagStore : std::uint8_t { automatic, packed_portable, reference };
+
+/// What makes requests of L2 wait for each other. pooled: one pipe for the whole L2, then the HBM channels. slices: one queue per slice
+/// with finite miss slots, hits behind misses, GPCs in turn (slice_queues.hpp); some times slower to simulate.
+enum class Contention : std::uint8_t { pooled, slices };
+[[nodiscard]] std::string_view name(Contention contention);
+
+struct L2Options {
+  L2Options(TagStore tag_store = TagStore::automatic, Contention form = Contention::pooled)  // NOLINT: a tag store alone is an option
+      : store(tag_store), contention(form) {}
+  TagStore store;
+  Contention contention;
+};
 
 /// Where the layer arenas of a trace lie, so that states of different layers can be compared.
 struct LayerFrame {
@@ -51,6 +65,8 @@ struct L2Context {
   const HbmSpec* hbm;
   std::uint64_t address_end;
   const std::vector<TensorRole>* page_role;
+  Contention contention = Contention::pooled;
+  std::vector<std::uint32_t> gpc = {};  ///< By SM: its GPC (for slices; empty: one GPC).
 };
 [[nodiscard]] std::unique_ptr<L2> make_l2(const L2Context& context, TagStore store = TagStore::automatic);
 

@@ -10,6 +10,10 @@ namespace {
 constexpr std::uint32_t kManyWays = 64;  ///< From here on a hash table beats a scan.
 }
 
+std::string_view name(Contention contention) {
+  return contention == Contention::pooled ? "pooled" : "slices";
+}
+
 std::unique_ptr<L2> make_l2(const L2Context& context, TagStore store) {
   const L2Spec& spec = *context.spec;
   const IndexMap index(spec.sets(), spec.line, spec.hash == IndexHash::hashed);

@@ -14,6 +14,7 @@
 #include "sim/machine/hbm.hpp"
 #include "sim/machine/l2.hpp"
 #include "sim/machine/line_places.hpp"
+#include "sim/machine/slice_queues.hpp"
 
 namespace rooftrace {
 
@@ -34,7 +35,11 @@ class L2Walk final : public L2 {
         first_touch_(context.address_end, spec_.line, spec_.sector),
         hbm_(*context.hbm, spec_.sector),
         pipe_(spec_.bandwidth),
-        crossing_(from_seconds(spec_.latency_far) - from_seconds(spec_.latency_near)) {}
+        crossing_(from_seconds(spec_.latency_far) - from_seconds(spec_.latency_near)),
+        near_latency_(from_seconds(spec_.latency_near)) {
+    if (context.contention == Contention::slices)
+      queues_ = std::make_unique<SliceQueues>(spec_, context.hbm->channels, hbm_latency_ - near_latency_, context.gpc);
+  }
 
   Time access(std::span<const Access> accesses, const Requester& who, std::uint32_t partition, Time now) override {
     const Access& like = accesses.front();
@@ -46,13 +51,14 @@ class L2Walk final : public L2 {
     call.near_begin = places_.begin(partition);
     call.now = now;
     call.q = who.q;
+    call.wait = queues_ != nullptr ? queues_->wait(who.sm) : 1;
     const IndexMap index = index_;  // a local copy stays in registers: no store of the lookups can change it
     for (const Access& access : accesses) {
       std::uint64_t row = access.address;
       for (std::uint32_t r = 0; r < access.rows; ++r, row += access.pitch) enqueue(index, row, access.row_bytes, call);
     }
-    look_up(batches_[current_ ^ 1U], waiting_, call);
-    look_up(batches_[current_], pending_, call);
+    serve(batches_[current_ ^ 1U], waiting_, call);
+    serve(batches_[current_], pending_, call);
     waiting_ = pending_ = 0;
     return settle(like, who, call);
   }
@@ -95,8 +101,10 @@ class L2Walk final : public L2 {
     std::uint32_t partition = 0;    ///< The requester's.
     std::uint32_t near_begin = 0;   ///< First set of it.
     Time now = 0;
-    Time ready = 0;  ///< When HBM is through with this call's sectors; 0: HBM was not asked.
+    Time through = 0;  ///< Slices: when the last line is with the requester.
+    Time ready = 0;    ///< When HBM is through with this call's sectors; 0: HBM was not asked.
     std::uint64_t asked = 0, missed = 0, compulsory = 0, refetched = 0, crossed = 0;
+    double wait = 1;  ///< How much longer than a slice's queue this requester waits.
     ByteCounts* q = nullptr;
   };
 
@@ -126,10 +134,69 @@ class L2Walk final : public L2 {
       }
       if (pending_ < kBatch) continue;
       current_ ^= 1U;
-      look_up(batches_[current_], waiting_, call);
+      serve(batches_[current_], waiting_, call);
       waiting_ = kBatch;
       pending_ = 0;
     }
+  }
+
+  void serve(const Batch& batch, std::uint32_t count, Call& call) {
+    if (queues_ == nullptr) {
+      look_up(batch, count, call);
+    } else {
+      for (std::uint32_t i = 0; i < count; ++i) pass_slices(batch[i], call);
+    }
+  }
+
+  /// One line with all its waits: the slice beside the requester, the home slice, a miss slot, HBM.
+  void pass_slices(const Pending& p, Call& call) {
+    const auto asked = static_cast<std::uint32_t>(std::popcount(p.sectors));
+    call.asked += asked;
+    const std::uint64_t chunk = hbm_.chunk(p.line << line_shift_);
+    const std::uint32_t home = hbm_.channel(chunk);
+    std::uint32_t missing = p.sectors;
+    Time latency = near_latency_;
+    Time through = call.now;
+    if (places_.copies() && !call.writes && p.remote != 0) {
+      const std::uint32_t beside = home + queues_->slices() / 2;
+      through = queues_->serve(beside < queues_->slices() ? beside : beside - queues_->slices(), through, asked);
+      missing = touch(p.set, p.tag, p.sectors, call);
+    }
+    if (missing != 0) {
+      const auto wanted = static_cast<std::uint32_t>(std::popcount(missing));
+      if (p.remote != 0) {
+        call.crossed += wanted;
+        latency += crossing_;
+      }
+      const Time served = queues_->serve(home, call.now, wanted);
+      through = served > through ? served : through;
+      missing = touch(p.home, places_.home_tag(p.tag), missing, call);
+      if (call.writes && places_.copies()) drop_copies(std::span(&p, 1));
+    }
+    if (missing != 0) {
+      const Miss miss{p.line, first_touch_.find(p.line), missing, p.remote};
+      call.missed += static_cast<std::uint32_t>(std::popcount(missing));
+      if (call.fetches) {
+        const auto sectors = static_cast<std::uint32_t>(std::popcount(missing));
+        const auto fresh = static_cast<std::uint32_t>(std::popcount(first_touch_.mark(miss.touched, miss.line, missing)));
+        call.compulsory += fresh;
+        call.refetched += sectors - fresh;
+        const Time from = queues_->take_slot(home, through);
+        through = hbm_.read_chunk(from, chunk, sectors);
+        queues_->hold_slot(home, through + queues_->dram());
+        latency += queues_->dram();
+        queues_->on_its_way(p.line, through + latency);
+      } else {
+        (void)first_touch_.mark(miss.touched, miss.line, missing);
+        if (call.hint == CacheHint::no_allocate) write_back(p.line, missing, call);
+      }
+    } else if (call.fetches) {
+      const Time arrived = queues_->arrived(p.line, call.now);
+      through = arrived - latency > through ? arrived - latency : through;
+    }
+    const Time waited = static_cast<Time>(static_cast<double>(through - call.now) * call.wait);
+    const Time ready = call.now + waited + latency;
+    call.through = ready > call.through ? ready : call.through;
   }
 
   /// First all lookups, then all misses: which line hits is hard to predict, so the misses are gathered without a branch. A load that
@@ -153,7 +220,7 @@ class L2Walk final : public L2 {
       call.crossed += p.remote != 0 && at_copy == 0 ? static_cast<std::uint32_t>(std::popcount(p.sectors)) : 0;
     }
     call.asked += asked;
-    if (call.writes && places_.copies()) drop_copies(batch, count);
+    if (call.writes && places_.copies()) drop_copies(std::span(batch.data(), count));
     for (std::uint32_t i = 0; i < goes_on; ++i) {
       const Pending& p = onward[i];
       const std::uint32_t missing = touch(p.home, places_.home_tag(p.tag), p.sectors, call);
@@ -172,11 +239,11 @@ class L2Walk final : public L2 {
   }
 
   /// What is written at home is no longer true elsewhere.
-  void drop_copies(const Batch& batch, std::uint32_t count) {
-    for (std::uint32_t i = 0; i < count; ++i) {
+  void drop_copies(std::span<const Pending> lines) {
+    for (const Pending& p : lines) {
       for (std::uint32_t partition = 0; partition < spec_.partitions; ++partition) {
-        const SetAndTag copy = places_.copy({batch[i].home, batch[i].tag}, partition);
-        if (copy.set != batch[i].home) cache_.drop(copy.set, copy.tag);
+        const SetAndTag copy = places_.copy({p.home, p.tag}, partition);
+        if (copy.set != p.home) cache_.drop(copy.set, copy.tag);
       }
     }
   }
@@ -250,12 +317,15 @@ class L2Walk final : public L2 {
     who.cache->fabric_bytes += call.crossed * spec_.sector;
     const std::uint64_t passes = like.op == AccessOp::reduce ? 2 : 1;  // an atomic reads and writes at L2
     const Time latency = from_seconds(call.crossed != 0 ? spec_.latency_far : spec_.latency_near);
-    Time ready = pipe_.send(call.now, static_cast<double>(moved * passes)) + latency;
+    const Time piped =
+        queues_ == nullptr ? pipe_.send(call.now, static_cast<double>(moved * passes)) : queues_->port(who.sm, call.now, moved * passes);
+    Time ready = piped + latency;
     if (call.ready != 0) {
       // HBM's load-to-use latency contains the way through L2; a write-back has no one waiting for an answer.
       const Time through = call.ready + (call.fetched ? hbm_latency_ + (call.fetched_far != 0 ? crossing_ : 0) : 0);
       if (through > ready) ready = through;
     }
+    if (call.through > ready) ready = call.through;
     return ready;
   }
 
@@ -273,6 +343,8 @@ class L2Walk final : public L2 {
   Hbm hbm_;
   RatedChannel pipe_;
   Time crossing_;  ///< From one partition to another and back.
+  Time near_latency_;
+  std::unique_ptr<SliceQueues> queues_;  ///< Null: pooled.
   std::array<Batch, 2> batches_{};
   std::uint32_t current_ = 0;  ///< The batch that fills.
   std::uint32_t pending_ = 0;  ///< Lines in it.

@@ -88,6 +88,7 @@ SmSpec load_sm(const ConfigNode& node) {
   sm.l1_bytes = bytes(node["l1"], kSmBytes);
   sm.l1_latency = quantity(node["l1_latency"], kLatency);
   sm.l2_port = quantity(node["l2_port"], kBandwidth);
+  if (const auto gpcs = node.find("gpcs")) sm.gpcs = count(*gpcs, 1, 64);
   sm.max_blocks = count(node["max_blocks"], 1, 1024);
   sm.max_cluster = count(node["max_cluster"], 1, 64);
   sm.async_copy = node["async_copy"].boolean();
@@ -102,6 +103,7 @@ L2Spec load_l2(const ConfigNode& node) {
   l2.line = static_cast<std::uint32_t>(bytes(node["line"], kChunkBytes));
   l2.sector = static_cast<std::uint32_t>(bytes(node["sector"], kChunkBytes));
   l2.partitions = count(node["partitions"], 1, 64);
+  if (const auto slots = node.find("miss_slots")) l2.miss_slots = count(*slots, 1, 1 << 16);
   if (const auto copies = node.find("copies")) l2.copies = copies->boolean();
   l2.slices = count(node["slices"]);
   l2.bandwidth = quantity(node["bandwidth"], kBandwidth);
@@ -116,6 +118,7 @@ L2Spec load_l2(const ConfigNode& node) {
 HbmSpec load_hbm(const ConfigNode& node) {
   HbmSpec hbm;
   hbm.kind = node["kind"].string();
+  if (const auto activate = node.find("activate")) hbm.activate = quantity(*activate, kLatency);
   hbm.stacks = count(node["stacks"]);
   hbm.channels = count(node["channels"]);
   hbm.bandwidth = quantity(node["bandwidth"], kBandwidth);

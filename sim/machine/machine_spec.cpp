@@ -108,6 +108,17 @@ std::uint32_t MachineSpec::compute_capability() const {
   return number;
 }
 
+std::uint32_t MachineSpec::sms_of_gpc(std::uint32_t gpc) const {
+  const std::uint32_t tpcs = (sm.count + 1) / 2;
+  return 2 * (tpcs / sm.gpcs + (gpc < tpcs % sm.gpcs ? 1 : 0));
+}
+
+std::uint32_t MachineSpec::gpc_of(std::uint32_t sm_index) const {
+  const std::uint32_t tpcs = (sm.count + 1) / 2;
+  const std::uint32_t in_all = 2 * (tpcs / sm.gpcs) * sm.gpcs;  // SMs before the larger GPCs go on alone
+  return sm_index < in_all ? sm_index % sm.gpcs : (sm_index - in_all) % (tpcs % sm.gpcs);
+}
+
 DeviceShape MachineSpec::shape() const {
   DeviceShape shape;
   shape.sms = sm.count;

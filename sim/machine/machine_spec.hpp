@@ -16,6 +16,7 @@ namespace rooftrace {
 
 struct SmSpec {
   std::uint32_t count = 0;
+  std::uint32_t gpcs = 1;                  ///< GPCs that the SMs are spread over, as evenly as pairs of SMs (TPCs) can be.
   double clock = 0;                        ///< Hz in memory-bound kernels (the boost clock the board holds).
   double peak_clock = 0;                   ///< Hz at which the datasheet peaks are quoted.
   double tensor_clock = 0;                 ///< Hz sustained under tensor load (board power).
@@ -46,6 +47,7 @@ struct L2Spec {
   std::uint32_t partitions = 1;
   /// A partition keeps copies of lines whose home is another one: an SM looks into the partition beside it first.
   bool copies = false;
+  std::uint32_t miss_slots = 48;  ///< Lines that one slice can have on their way from HBM (fine contention only).
   std::uint32_t slices = 1;
   double bandwidth = 0;       ///< B/s, all slices together, sustained.
   double peak_bandwidth = 0;  ///< B/s, slices * bytes per clock * clock: the roofline's beta.
@@ -66,6 +68,7 @@ struct HbmSpec {
   double write_efficiency =
       1;  ///< Share for the written bytes of a mix: 1/(read share/read_efficiency + write share/write_efficiency) is what a mix reaches.
   double latency = 0;              ///< s, load to use of an SM that misses L2, unloaded; the line's home is the SM's own partition.
+  double activate = 0;             ///< s between two rows opened on one channel; 0: no limit.
   std::uint64_t capacity = 0;      ///< Bytes on the board.
   std::uint32_t interleave = 512;  ///< Bytes that stay on one channel before the next.
 };
@@ -117,6 +120,10 @@ struct MachineSpec {
   [[nodiscard]] double sustained(Pipe pipe, DataType type) const;
   [[nodiscard]] std::uint32_t compute_capability() const;  ///< 90 of "sm_90" or "sm_90a"; 0 of an arch without digits.
   [[nodiscard]] DeviceShape shape() const;                 ///< peers is left as it is: that takes a topology and a group.
+  /// The GPC of an SM. SMs are numbered across the GPCs, as blocks are dealt: 0 in the first, 1 in the second ...; the last numbers are in
+  /// the GPCs that have a TPC (two SMs) more than the others, which are the first ones.
+  [[nodiscard]] std::uint32_t gpc_of(std::uint32_t sm_index) const;
+  [[nodiscard]] std::uint32_t sms_of_gpc(std::uint32_t gpc) const;
 };
 
 }  // namespace rooftrace

@@ -24,9 +24,9 @@ struct Outcome {
   }
 };
 
-Outcome timed(const MachineSpec& m, const std::vector<Kernel>& kernels, TagStore store = TagStore::automatic) {
+Outcome timed(const MachineSpec& m, const std::vector<Kernel>& kernels, const L2Options& l2 = {}) {
   const std::vector<TensorRole> roles;
-  GpuMemory memory(m, peer_path(m, 2), 1 << 20, &roles, store);
+  GpuMemory memory(m, peer_path(m, 2), 1 << 20, &roles, l2);
   const EngineSpec spec = engine_spec(m);
   Outcome out;
   out.records.resize(kernels.size());
@@ -98,17 +98,20 @@ class Laws : public ::testing::TestWithParam<int> {
 // Conservation: L2 is asked for exactly what the trace asks; what L2 read from HBM is exactly what it missed; links carry exactly what is
 // remote.
 TEST_P(Laws, BytesAreConserved) {
-  const Outcome out = timed(machine_, kernels_);
-  const Totals asked = walk(kernels_);
-  const ByteCounts q = out.q();
-  EXPECT_EQ(q.total(LevelId::l2, Direction::read), asked.local_load_sectors);
-  EXPECT_EQ(q.total(LevelId::l2, Direction::write), asked.local_store_sectors);
-  EXPECT_EQ(q.total(LevelId::nvlink, Direction::read), asked.peer);
-  EXPECT_EQ(q.total(LevelId::nvlink, Direction::write), asked.peer);
-  EXPECT_EQ(q.total(LevelId::pcie, Direction::read), asked.host_read);
-  CacheCounts cache;
-  for (const KernelRecord& r : out.records) cache += r.cache;
-  EXPECT_EQ(q.total(LevelId::hbm, Direction::read), (cache.sectors_read - cache.sectors_hit) * 32);
+  for (const Contention contention : {Contention::pooled, Contention::slices}) {
+    SCOPED_TRACE(name(contention));
+    const Outcome out = timed(machine_, kernels_, {TagStore::automatic, contention});
+    const Totals asked = walk(kernels_);
+    const ByteCounts q = out.q();
+    EXPECT_EQ(q.total(LevelId::l2, Direction::read), asked.local_load_sectors);
+    EXPECT_EQ(q.total(LevelId::l2, Direction::write), asked.local_store_sectors);
+    EXPECT_EQ(q.total(LevelId::nvlink, Direction::read), asked.peer);
+    EXPECT_EQ(q.total(LevelId::nvlink, Direction::write), asked.peer);
+    EXPECT_EQ(q.total(LevelId::pcie, Direction::read), asked.host_read);
+    CacheCounts cache;
+    for (const KernelRecord& r : out.records) cache += r.cache;
+    EXPECT_EQ(q.total(LevelId::hbm, Direction::read), (cache.sectors_read - cache.sectors_hit) * 32);
+  }
 }
 
 // What is fetched is at least each distinct sector that is loaded before it is stored, and at most what was asked; write-backs are at most
@@ -128,6 +131,7 @@ TEST_P(Laws, AHugeCacheFetchesTheCompulsoryBytesOnly) {
   MachineSpec huge = machine_;
   huge.l2.ways = 4096;
   huge.l2.effective = huge.l2.capacity = 4096 * 128;
+  huge.l2.partitions = 1;
   huge.l2.policy = Replacement::lru;
   const ByteCounts q = functional(huge, kernels_).q();
   EXPECT_EQ(q.by_cause(LevelId::hbm, Cause::refetch), 0U);
@@ -136,19 +140,22 @@ TEST_P(Laws, AHugeCacheFetchesTheCompulsoryBytesOnly) {
 
 // Time is at least what any pipe or level needs for what went through it.
 TEST_P(Laws, TimeIsAboveEveryBound) {
-  const Outcome out = timed(machine_, kernels_);
-  const ByteCounts q = out.q();
-  const double seconds = to_seconds(out.end);
-  const double slack = 1 + 1e-6;
-  EXPECT_GE(seconds * slack, static_cast<double>(q.total(LevelId::hbm)) / machine_.hbm.bandwidth);
-  EXPECT_GE(seconds * slack, static_cast<double>(q.total(LevelId::l2)) / machine_.l2.peak_bandwidth);
-  EXPECT_GE(seconds * slack, static_cast<double>(q.total(LevelId::nvlink, Direction::read)) / machine_.nvlink.bandwidth);
-  EXPECT_GE(seconds * slack, static_cast<double>(q.total(LevelId::pcie, Direction::read)) / machine_.pcie.bandwidth);
-  const Work work = walk(kernels_).work;
-  EXPECT_GE(seconds * slack, work[0] / machine_.peak(Pipe::tensor, DataType::bf16));
-  EXPECT_GE(seconds * slack, work[1] / machine_.peak(Pipe::cuda, DataType::fp32));
-  for (const KernelRecord& r : out.records) {
-    EXPECT_GE(to_seconds(r.end - r.start) * slack, static_cast<double>(r.q.total(LevelId::hbm)) / machine_.hbm.bandwidth);
+  for (const Contention contention : {Contention::pooled, Contention::slices}) {
+    SCOPED_TRACE(name(contention));
+    const Outcome out = timed(machine_, kernels_, {TagStore::automatic, contention});
+    const ByteCounts q = out.q();
+    const double seconds = to_seconds(out.end);
+    const double slack = 1 + 1e-6;
+    EXPECT_GE(seconds * slack, static_cast<double>(q.total(LevelId::hbm)) / machine_.hbm.bandwidth);
+    EXPECT_GE(seconds * slack, static_cast<double>(q.total(LevelId::l2)) / machine_.l2.peak_bandwidth);
+    EXPECT_GE(seconds * slack, static_cast<double>(q.total(LevelId::nvlink, Direction::read)) / machine_.nvlink.bandwidth);
+    EXPECT_GE(seconds * slack, static_cast<double>(q.total(LevelId::pcie, Direction::read)) / machine_.pcie.bandwidth);
+    const Work work = walk(kernels_).work;
+    EXPECT_GE(seconds * slack, work[0] / machine_.peak(Pipe::tensor, DataType::bf16));
+    EXPECT_GE(seconds * slack, work[1] / machine_.peak(Pipe::cuda, DataType::fp32));
+    for (const KernelRecord& r : out.records) {
+      EXPECT_GE(to_seconds(r.end - r.start) * slack, static_cast<double>(r.q.total(LevelId::hbm)) / machine_.hbm.bandwidth);
+    }
   }
 }
 
@@ -177,15 +184,18 @@ TEST_P(Laws, TimeIsBelowEverythingInSeries) {
 
 // The same run gives the same bits, and so does the textbook tag store in place of the fast one.
 TEST_P(Laws, SameBitsEveryTimeAndWithTheFastStoreOff) {
-  const Outcome first = timed(machine_, kernels_);
-  for (const Outcome& other :
-       {timed(machine_, kernels_), timed(machine_, kernels_, TagStore::reference), timed(machine_, kernels_, TagStore::packed_portable)}) {
-    EXPECT_EQ(first.end, other.end);
-    ASSERT_EQ(first.records.size(), other.records.size());
-    for (std::size_t i = 0; i < first.records.size(); ++i) {
-      EXPECT_EQ(first.records[i].q, other.records[i].q);
-      EXPECT_EQ(first.records[i].start, other.records[i].start);
-      EXPECT_EQ(first.records[i].end, other.records[i].end);
+  for (const Contention contention : {Contention::pooled, Contention::slices}) {
+    SCOPED_TRACE(name(contention));
+    const Outcome first = timed(machine_, kernels_, {TagStore::automatic, contention});
+    for (const TagStore store : {TagStore::automatic, TagStore::reference, TagStore::packed_portable}) {
+      const Outcome other = timed(machine_, kernels_, {store, contention});
+      EXPECT_EQ(first.end, other.end);
+      ASSERT_EQ(first.records.size(), other.records.size());
+      for (std::size_t i = 0; i < first.records.size(); ++i) {
+        EXPECT_EQ(first.records[i].q, other.records[i].q);
+        EXPECT_EQ(first.records[i].start, other.records[i].start);
+        EXPECT_EQ(first.records[i].end, other.records[i].end);
+      }
     }
   }
 }
@@ -198,8 +208,8 @@ TEST_P(Laws, DoublingTheMachineHalvesTheTime) {
   for (double* rate : {&fast.sm.cuda_peak, &fast.sm.tensor_peak[DataType::bf16], &fast.sm.l2_port, &fast.l2.bandwidth, &fast.hbm.bandwidth,
                        &fast.nvlink.bandwidth, &fast.pcie.bandwidth})
     *rate *= 2;
-  for (double* latency : {&fast.l2.latency_near, &fast.l2.latency_far, &fast.hbm.latency, &fast.nvlink.latency, &fast.pcie.latency,
-                          &fast.launch.kernel_gap, &fast.launch.block_start, &fast.launch.copy_start})
+  for (double* latency : {&fast.l2.latency_near, &fast.l2.latency_far, &fast.hbm.latency, &fast.hbm.activate, &fast.nvlink.latency,
+                          &fast.pcie.latency, &fast.launch.kernel_gap, &fast.launch.block_start, &fast.launch.copy_start})
     *latency /= 2;
   // One block at a time, so that rounding cannot change an order.
   std::vector<Kernel> kernels = kernels_;

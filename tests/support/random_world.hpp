@@ -14,6 +14,7 @@ inline MachineSpec random_machine(std::mt19937& random) {
   MachineSpec m;
   m.name = "random";
   m.sm.count = pick({1, 3, 7});
+  m.sm.gpcs = m.sm.count == 7 ? 3 : 1;
   m.sm.clock = m.sm.peak_clock = m.sm.tensor_clock = 1e9;
   m.sm.tensor_peak[DataType::bf16] = 1e12 * m.sm.count;
   m.sm.tensor_peak[DataType::fp16] = 1e12 * m.sm.count;
@@ -22,6 +23,7 @@ inline MachineSpec random_machine(std::mt19937& random) {
   m.l2.ways = pick({1, 2, 4, 16});
   m.l2.effective = m.l2.capacity = std::uint64_t{m.l2.ways} * 128 * pick({1, 5, 24, 64});
   m.l2.partitions = pick({1, 2});
+  m.l2.copies = m.l2.partitions > 1 && m.l2.sets() % m.l2.partitions == 0 && random() % 2 == 0;
   m.l2.hash = random() % 2 == 0 ? IndexHash::hashed : IndexHash::modulo;
   m.l2.policy = random() % 4 == 0 ? Replacement::fifo : Replacement::lru;
   m.l2.bandwidth = m.l2.peak_bandwidth = pick({2, 8}) * 1e11;
@@ -29,6 +31,7 @@ inline MachineSpec random_machine(std::mt19937& random) {
   m.l2.latency_far = 180e-9;
   m.hbm.channels = pick({1, 5, 8});
   m.hbm.bandwidth = pick({1, 2}) * 1e11;
+  m.hbm.activate = pick({0, 1}) * 5e-9;
   m.hbm.read_efficiency = 0.9;
   m.hbm.write_efficiency = 0.8;
   m.hbm.latency = 400e-9;

@@ -145,7 +145,7 @@ TEST_F(Curve, JsonIsWholeAndTheSameForAnyNumberOfThreads) {
 TEST_F(Curve, TextAndPicture) {
   const test::Said said = run(curve_of_small({"--stage", "decode", "--level", "l2", "-o", "curve.svg"}));
   ASSERT_EQ(said.code, 0) << said.err;
-  for (const char* words : {"fully associative LRU", "decode: batch 1, context 700", "45 MiB (machine)", "distance from the truth", "knees",
+  for (const char* words : {"fully associative LRU", "decode: batch 1, context 700", "50 MiB (machine)", "distance from the truth", "knees",
                             "real cache", "not counted"}) {
     EXPECT_THAT(said.out, HasSubstr(words));
   }

@@ -47,7 +47,7 @@ TEST(DescribeHardware, H100Page) {
   const std::string text = page("h100-sxm");
   EXPECT_EQ(lines(text).front(), "NVIDIA H100 SXM5 80 GB (h100-sxm, sm_90)");
   EXPECT_THAT(text, HasSubstr("├─ SM x 132\n"));
-  EXPECT_THAT(text, HasSubstr("effective 45 MiB = 23,040 sets x 16 ways x 128 B; sectors of 32 B; hashed, lru"));
+  EXPECT_THAT(text, HasSubstr("effective 50 MiB = 25,600 sets x 16 ways x 128 B; sectors of 32 B; hashed, lru"));
   EXPECT_THAT(text, HasSubstr("450 GB/s each way (900 GB/s both directions)"));
   EXPECT_THAT(text, HasSubstr("64 GB/s each way (128 GB/s both directions)"));
   EXPECT_THAT(text, HasSubstr("3.35 TB/s datasheet; sustained 3.18 TB/s read (95 %)"));  // 0.95 x 3.352

@@ -173,8 +173,10 @@ TEST(LoadMachine, ReadsUnitsAndDirections) {
   const MachineSpec m = load("h100-sxm");
   EXPECT_EQ(m.title, "NVIDIA H100 SXM5 80 GB");
   EXPECT_EQ(m.arch, "sm_90");
-  EXPECT_EQ(m.l2.effective, 45ULL << 20);
-  EXPECT_EQ(m.l2.sets(), 23040U);  // 45 MiB / (16 x 128 B): not a power of two
+  EXPECT_EQ(m.l2.effective, 50ULL << 20);
+  EXPECT_EQ(m.l2.sets(), 25600U);  // 50 MiB / (16 x 128 B): not a power of two
+  EXPECT_TRUE(m.l2.copies);
+  EXPECT_EQ(m.sm.gpcs, 8U);
   EXPECT_EQ(m.l2.hash, IndexHash::hashed);
   EXPECT_EQ(m.l2.policy, Replacement::lru);
   EXPECT_DOUBLE_EQ(m.pcie.bandwidth, 64e9);  // 128 GB/s counts both directions
