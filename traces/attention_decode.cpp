@@ -12,6 +12,7 @@ namespace rooftrace {
 namespace {
 
 constexpr std::uint64_t kSplitTokens = 256;
+constexpr std::uint64_t kTileRows = 64;  // Queries of a block's tensor tile: four warps of 16 rows, or one warp group.
 
 /// What both kernels must agree on.
 struct Shape {
@@ -84,6 +85,8 @@ class SplitProgram final : public BlockProgram {
       const auto pairs = static_cast<double>(group * (last - first));
       out.work[static_cast<std::size_t>(Pipe::tensor)] = 4.0 * pairs * p.head_dim;
       out.work[static_cast<std::size_t>(Pipe::sfu)] = pairs;
+      const std::uint64_t rows = (group + kTileRows - 1) / kTileRows * kTileRows;
+      out.tensor_padding = 4.0 * static_cast<double>((rows - group) * (last - first)) * p.head_dim;
     }
     if (step != end - begin) return;
     const std::uint64_t first_head = kv_head * group;
@@ -155,6 +158,7 @@ DecodeTiling choose_decode_tiling(const DeviceShape& gpu, const AttentionProblem
   }
   const double blocks = static_cast<double>(problem.batch) * problem.kv_heads;
   const double slots = static_cast<double>(gpu.sms) * tiling.blocks_per_sm;
+  if (blocks >= 0.8 * slots) return tiling;
   const auto efficiency = [&](std::uint64_t count) {
     const double waves = blocks * static_cast<double>(count) / slots;
     return waves / std::ceil(waves);

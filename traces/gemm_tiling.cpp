@@ -50,9 +50,8 @@ class Rule {
         bytes_b_(bytes_per_element(weights)),
         shared_per_sm_(gpu.shared_memory_per_sm != 0 ? gpu.shared_memory_per_sm : 96 * 1024),
         shared_per_block_(gpu.shared_memory_per_block != 0 ? gpu.shared_memory_per_block : 48 * 1024) {
-    // Dense 16-bit FLOP per clock and SM: 1,024 before async copies (V100), 2,048 with them (A100), 4,096 with clusters (H100); eight-bit
-    // operands on both sides run at twice that.
-    tensor_rate_ = !gpu.async_copy ? 1024 : gpu.max_cluster < 2 ? 2048 : 4096;
+    // Eight-bit operands on both sides run at twice the 16-bit rate.
+    tensor_rate_ = tensor_flop_per_clock(gpu);
     if (bytes_a_ <= 1 && bytes_b_ <= 1 && gpu.fp8_tensor) tensor_rate_ *= 2;
   }
 

@@ -31,12 +31,14 @@ using Work = std::array<double, kPipes>;
 struct Step {
   std::vector<Access> loads;
   Work work{};
+  double tensor_padding = 0;   ///< FLOP the tensor pipe spends on rows and columns of a tile that do not exist: time, but no work.
   std::vector<Access> stores;  ///< Issued when the work is done.
 
   void clear() {
     loads.clear();
     stores.clear();
     work = {};
+    tensor_padding = 0;
   }
 };
 
@@ -98,6 +100,11 @@ struct Kernel {
   std::uint32_t blocks_per_sm = 1;        ///< Occupancy: blocks resident on one SM at a time.
   std::uint32_t depth = 1;                ///< Steps whose loads may be in flight ahead of the work (stages of the software pipeline), >= 1.
   DataType tensor_type = DataType::bf16;  ///< What Pipe::tensor computes in; sets its rate.
+  /// Share of the sustained tensor rate that the kernel's main loop can feed (shared-memory reads, issue), 0 to 1.
+  double tensor_share = 1;
+  /// Share of the CUDA-core and special-function time of a step that its tensor work does not hide: 0: separate warps run at their own
+  /// pace; 1: one after the other. Only for steps with tensor work.
+  double exposed = 0;
   /// Messages that must cross a link one after the other (ring steps); each costs the link's latency on top of the bytes.
   std::uint32_t serial_hops = 0;
   Work work{};  ///< Total over all blocks (closed form).

@@ -171,17 +171,31 @@ class TimedRun {
   void work(std::uint32_t slot, Time now) {
     Block& block = blocks_[slot];
     const Step& step = in_flight(block, block.current).step;
-    Time end = now;
-    for (std::size_t p = 0; p < kPipes; ++p) {
-      if (step.work[p] <= 0 || block.place == scheduler_.copy_engine()) continue;
-      const double rate = spec_.rate(static_cast<Pipe>(p), kernels_[block.kernel].tensor_type);
-      end = std::max(end, pipes_[block.place][p].send(now, Channel::cost(step.work[p], rate)));
-    }
+    const Time end = block.place == scheduler_.copy_engine() ? now : work_end(kernels_[block.kernel], step, pipes_[block.place], now);
     if (end == now) {
       done(slot, now);
     } else {
       schedule(end, slot, kDone);
     }
+  }
+
+  /// Sends a step's work to the pipes of its SM and returns when the last is through.
+  [[nodiscard]] Time work_end(const Kernel& kernel, const Step& step, std::array<Channel, kPipes>& pipes, Time now) const {
+    constexpr auto kTensor = static_cast<std::size_t>(Pipe::tensor);
+    Time end = now;
+    Channel::Cost longest = 0;
+    for (std::size_t p = 0; p < kPipes; ++p) {
+      if (p == kTensor || step.work[p] <= 0) continue;
+      const Channel::Cost cost = Channel::cost(step.work[p], spec_.rate(static_cast<Pipe>(p), kernel.tensor_type));
+      longest = std::max(longest, cost);
+      end = std::max(end, pipes[p].send(now, cost));
+    }
+    const double tensor = step.work[kTensor] + step.tensor_padding;
+    if (tensor <= 0) return end;
+    Channel::Cost cost = Channel::cost(tensor, spec_.rate(Pipe::tensor, kernel.tensor_type) * kernel.tensor_share);
+    // What the tensor work does not hide keeps the tensor pipe idle, for this block and for its neighbours.
+    if (kernel.exposed > 0) cost += static_cast<Channel::Cost>(kernel.exposed * static_cast<double>(longest));
+    return std::max(end, pipes[kTensor].send(now, cost));
   }
 
   void done(std::uint32_t slot, Time now) {
