@@ -10,14 +10,17 @@
 namespace rooftrace {
 namespace {
 
-// FlashAttention-3 (Shah et al. 2024, arXiv 2407.08608, ablation at head_dim 128): 661 TFLOP/s with warp groups that take turns, 570 without.
-// With exp and CUDA-core work of 1,024 clocks beside 2,048 of tensor work per 128x128 tile that is half of it hidden.
-constexpr double kExposedInTurns = 0.5;
-// FlashAttention-2 (Dao 2023, arXiv 2307.08691): up to 225 TFLOP/s forward on A100, where two blocks that know nothing of each other hide less.
-constexpr double kExposedByChance = 0.6;
+// What the tensor work of a KV tile does not hide of its exp and CUDA-core work. Warp groups that take turns (FlashAttention-3): published at
+// head_dim 128, not causal: 661 TFLOP/s, 570 without turns (Shah et al. 2024, arXiv 2407.08608), which with 1,024 clocks of exp beside 2,048
+// of tensor work per 128x128 tile is 0.5; calibrated with paged, causal calls: 0.7 (slope of the H100 rows of 8,192 and 16,384 queries). Two
+// blocks that know nothing of each other (FlashAttention-2): 225 TFLOP/s on A100 (Dao 2023, arXiv 2307.08691) is 0.6, not causal; calibrated
+// with causal calls: 1.0, they fall in step (A100 rows of 16,384 queries).
+constexpr double kExposedInTurns = 0.7;
+constexpr double kExposedByChance = 1.0;
 
 constexpr double kCudaPerPair = 7;     // Maximum, scale and subtract, sum, half a conversion: 3.5 instructions of 2 FLOP.
 constexpr double kCudaPerOutput = 2;   // Rescaling an element of O: one multiplication, an instruction.
+constexpr double kCudaPerStored = 6;   // An element of O at the end: scale, half a conversion, shared memory and back, half a store.
 
 /// Tokens [first, last) of K and V that one query tile loads; whole tiles, clipped to the keys that exist.
 struct KvRange {
@@ -54,7 +57,7 @@ class PrefillProgram final : public BlockProgram {
   }
 
   [[nodiscard]] std::uint32_t steps(std::uint32_t block) const override {
-    return static_cast<std::uint32_t>(1 + 2 * tiles_of(range(q_tile(block)), tiling_.kv_rows));
+    return static_cast<std::uint32_t>(2 + 2 * tiles_of(range(q_tile(block)), tiling_.kv_rows));
   }
 
   void fill(std::uint32_t block, std::uint32_t step, Step& out) const override {
@@ -68,6 +71,9 @@ class PrefillProgram final : public BlockProgram {
     if (step == 0) {
       out.loads.push_back(query_tile(p_.q, sequence, head, tile, AccessOp::load));
       p_.kv.append_table(sequence, span.first, span.last, out.loads);
+    } else if (step > 2 * tiles) {
+      out.work[static_cast<std::size_t>(Pipe::cuda)] = kCudaPerStored * static_cast<double>(rows(tile) * p_.head_dim);
+      out.stores.push_back(query_tile(p_.o, sequence, head, tile, AccessOp::store));
     } else {
       const std::uint64_t kv_tile = tiles - 1 - (step - 1) / 2;
       const KvPart part = step % 2 == 1 ? KvPart::k : KvPart::v;
@@ -81,7 +87,6 @@ class PrefillProgram final : public BlockProgram {
         out.work[static_cast<std::size_t>(Pipe::cuda)] = kCudaPerPair * pairs + kCudaPerOutput * static_cast<double>(rows(tile) * p_.head_dim);
       }
     }
-    if (step == 2 * tiles) out.stores.push_back(query_tile(p_.o, sequence, head, tile, AccessOp::store));
   }
 
  private:
@@ -123,7 +128,7 @@ PrefillTiling choose_prefill_tiling(const DeviceShape& gpu, std::uint32_t head_d
       tiling.kv_rows = rows;
       if (q_bytes + 4.0 * rows * head_dim * bytes_per_element(kv_type) + 1024 <= gpu.shared_memory_per_block) return tiling;
     }
-    tiling.depth = 2;
+    tiling.depth = 1;
   }
   for (std::uint32_t blocks : {2U, 1U}) {
     for (std::uint32_t rows : {128U, 64U, 32U}) {
@@ -166,12 +171,14 @@ Kernel make_attention_prefill(const AttentionProblem& problem, const PrefillTili
   kernel.grid = static_cast<std::uint32_t>(grid);
   kernel.blocks_per_sm = tiling.blocks_per_sm;
   kernel.depth = tiling.depth;
+  kernel.early_loads = tiling.depth == 1;  // FlashAttention-2: one buffer of K, one of V.
   kernel.tensor_type = p.tensor_type;
   kernel.tensor_share = tiling.tensor_share;
   kernel.exposed = tiling.exposed;
   kernel.work[static_cast<std::size_t>(Pipe::tensor)] = 4.0 * pairs * p.head_dim * static_cast<double>(per_tile);
   kernel.work[static_cast<std::size_t>(Pipe::sfu)] = pairs * static_cast<double>(per_tile);
-  kernel.work[static_cast<std::size_t>(Pipe::cuda)] = (kCudaPerPair * pairs + kCudaPerOutput * rescaled) * static_cast<double>(per_tile);
+  kernel.work[static_cast<std::size_t>(Pipe::cuda)] = (kCudaPerPair * pairs + kCudaPerOutput * rescaled + kCudaPerStored * static_cast<double>(p.q_len) * p.head_dim) *
+                                                       static_cast<double>(per_tile);
   const std::uint64_t tokens = p.batch * p.q_len;
   const double columns = static_cast<double>(p.q_heads) * p.head_dim;
   kernel.footprint.push_back(

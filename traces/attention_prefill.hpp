@@ -1,7 +1,7 @@
 // FlashAttention-2 style prefill attention: one block per (128 queries, sequence, query head), streaming K and V through shared memory.
 //
 // A block loads its Q tile, then walks its KV tiles from the last to the first, each as two steps: K tile (Q K^T and exp), V tile (P V);
-// its last step stores O. Only tiles that hold a visible key are visited; a visited tile is loaded and worked on whole (masked pairs
+// its last step scales and stores O. Only tiles that hold a visible key are visited; a visited tile is loaded and worked on whole (masked pairs
 // included, as the tensor pipe does), clipped to the keys and queries that exist. Grid as FlashAttention-2: query tiles fastest, then
 // sequences, then heads, so the heads that share K and V follow each other; causal calls take the longest query tile first.
 // Work: tensor 4 * rows * cols * head_dim FLOP per tile pair, rows * cols exp on the special-function pipe, and on the CUDA cores, one
@@ -23,7 +23,7 @@ struct PrefillTiling {
   std::uint32_t q_rows = 128;
   std::uint32_t kv_rows = 64;
   std::uint32_t blocks_per_sm = 1;
-  std::uint32_t depth = 2;  ///< K and V tiles in flight.
+  std::uint32_t depth = 1;  ///< K and V tiles in flight beside the one under work.
   double tensor_share = 1;  ///< As in Kernel.
   double exposed = 0;       ///< As in Kernel.
 };

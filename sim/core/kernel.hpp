@@ -99,6 +99,8 @@ struct Kernel {
   std::uint32_t grid = 1;                 ///< Blocks.
   std::uint32_t blocks_per_sm = 1;        ///< Occupancy: blocks resident on one SM at a time.
   std::uint32_t depth = 1;                ///< Steps whose loads may be in flight ahead of the work (stages of the software pipeline), >= 1.
+  /// Loads of the step `depth` ahead go out when the work of a step begins (its buffer is another one), not when it ends.
+  bool early_loads = false;
   DataType tensor_type = DataType::bf16;  ///< What Pipe::tensor computes in; sets its rate.
   /// Share of the sustained tensor rate that the kernel's main loop can feed (shared-memory reads, issue), 0 to 1.
   double tensor_share = 1;

@@ -137,8 +137,7 @@ class TimedRun {
     block.steps = kernels_[k].program->steps(block.index);
     block.current = 0;
     block.issued = 0;
-    const std::size_t depth = std::max(1U, kernels_[k].depth);
-    if (block.pipeline.size() < depth) block.pipeline.resize(depth);
+    if (block.pipeline.size() < buffers(kernels_[k])) block.pipeline.resize(buffers(kernels_[k]));
     ++states_[k].running;
     scheduler_.take(place, states_[k].share);
     schedule(now + spec_.block_start, slot, kBegin);
@@ -148,8 +147,10 @@ class TimedRun {
     return {block.place, &records_[block.kernel].q, &records_[block.kernel].cache};
   }
   [[nodiscard]] InFlight& in_flight(Block& block, std::uint32_t step) const {
-    return block.pipeline[step % std::max(1U, kernels_[block.kernel].depth)];
+    return block.pipeline[step % buffers(kernels_[block.kernel])];
   }
+  /// Steps that are in flight or under work at a time.
+  [[nodiscard]] static std::uint32_t buffers(const Kernel& kernel) { return std::max(1U, kernel.depth) + (kernel.early_loads ? 1 : 0); }
 
   void issue_loads(Block& block, Time now) {
     InFlight& next = in_flight(block, block.issued);
@@ -170,6 +171,7 @@ class TimedRun {
 
   void work(std::uint32_t slot, Time now) {
     Block& block = blocks_[slot];
+    if (kernels_[block.kernel].early_loads && block.issued < block.steps) issue_loads(block, now);
     const Step& step = in_flight(block, block.current).step;
     const Time end = block.place == scheduler_.copy_engine() ? now : work_end(kernels_[block.kernel], step, pipes_[block.place], now);
     if (end == now) {
@@ -203,7 +205,7 @@ class TimedRun {
     KernelState& state = states_[block.kernel];
     const Step& step = in_flight(block, block.current).step;
     if (!step.stores.empty()) state.end = std::max(state.end, memory_.access(step.stores, requester(block), now));
-    if (block.issued < block.steps) issue_loads(block, now);
+    if (!kernels_[block.kernel].early_loads && block.issued < block.steps) issue_loads(block, now);
     if (++block.current < block.steps) {
       schedule(std::max(now, in_flight(block, block.current).ready), slot, kWork);
       return;
