@@ -11,7 +11,7 @@
 namespace rooftrace {
 namespace {
 
-constexpr std::uint64_t kSplitTokens = 256;
+constexpr std::uint64_t kUnsplitTokens = 512;  // FlashAttention-3 does not split up to four tiles of 128.
 constexpr std::uint64_t kTileRows = 64;  // Queries of a block's tensor tile: four warps of 16 rows, or one warp group.
 
 /// What both kernels must agree on.
@@ -163,13 +163,13 @@ DecodeTiling choose_decode_tiling(const DeviceShape& gpu, const AttentionProblem
   }
   const double blocks = static_cast<double>(problem.batch) * problem.kv_heads;
   const double slots = static_cast<double>(gpu.sms) * tiling.blocks_per_sm;
-  if (blocks >= 0.8 * slots) return tiling;
+  if (blocks >= 0.8 * slots || (!tiling.alternate && tiles * tiling.tile_tokens <= kUnsplitTokens)) return tiling;
   const auto efficiency = [&](std::uint64_t count) {
     const double waves = blocks * static_cast<double>(count) / slots;
     return waves / std::ceil(waves);
   };
-  // From one split to the most: `per_split` tiles each, never below the least that pays for a block's start and the combining.
-  const std::uint64_t least = std::min<std::uint64_t>(tiles, kSplitTokens / tiling.tile_tokens);
+  // From one split to the most: `per_split` tiles each, never below 128 tokens.
+  const std::uint64_t least = std::min<std::uint64_t>(tiles, 128 / tiling.tile_tokens);
   double best = 0;
   for (std::uint64_t per_split = tiles; per_split >= least; --per_split) best = std::max(best, efficiency(splits_of(tiles, per_split)));
   for (std::uint64_t per_split = tiles; per_split >= least; --per_split) {
@@ -201,6 +201,7 @@ Kernel make_attention_decode(const AttentionProblem& problem, const DecodeTiling
   kernel.grid = static_cast<std::uint32_t>(grid);
   kernel.blocks_per_sm = tiling.blocks_per_sm;
   kernel.depth = tiling.alternate ? 1 : 2;
+  kernel.first_step_leads = true;
   kernel.early_loads = tiling.alternate;
   kernel.tensor_type = p.tensor_type;
   const std::uint64_t seen = p.kv_len - shape.first;

@@ -171,6 +171,7 @@ Kernel make_attention_prefill(const AttentionProblem& problem, const PrefillTili
   kernel.grid = static_cast<std::uint32_t>(grid);
   kernel.blocks_per_sm = tiling.blocks_per_sm;
   kernel.depth = tiling.depth;
+  kernel.first_step_leads = true;
   kernel.early_loads = tiling.depth == 1;  // FlashAttention-2: one buffer of K, one of V.
   kernel.tensor_type = p.tensor_type;
   kernel.tensor_share = tiling.tensor_share;

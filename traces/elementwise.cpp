@@ -14,6 +14,7 @@ constexpr std::uint64_t kBlockBytes = 16 * 1024;  // What a block of a large ker
 constexpr std::uint64_t kLeastBlockBytes = 512;   // One coalesced load of four warps: never cut finer.
 constexpr std::uint32_t kResidentThreads = 2048;  // Threads of an SM.
 constexpr std::uint64_t kBytesPerThread = 16;     // A vector load.
+constexpr double kSoftmaxWork = 50;               // FLOP of an element, an instruction being 2.
 constexpr std::uint64_t kMostInRegisters = 1024;  // Columns of a row that PyTorch's softmax and layer norm keep in registers.
 
 std::uint64_t ceil_div(std::uint64_t a, std::uint64_t b) {
@@ -205,7 +206,7 @@ Kernel make_residual_add(const DeviceShape& gpu, const Matrix& a, const Matrix& 
 
 Kernel make_softmax(const DeviceShape& gpu, const Matrix& in, const Matrix& out) {
   require(same_shape(in, out), "softmax: the matrices do not fit together");
-  Kernel kernel = row_kernel(gpu, in, {4, 1, 1}, {load(in), store(out)}, "softmax", in.cols > kMostInRegisters ? 3 : 1);
+  Kernel kernel = row_kernel(gpu, in, {kSoftmaxWork, 1, 1}, {load(in), store(out)}, "softmax", in.cols > kMostInRegisters ? 3 : 1);
   kernel.footprint = {read_footprint(in), write_footprint(out)};
   return kernel;
 }
@@ -216,6 +217,7 @@ Kernel make_layer_norm(const DeviceShape& gpu, const Matrix& in, const Matrix& g
   operands[1].every_row = true;
   Kernel kernel = row_kernel(gpu, in, {8, 0, 1}, std::move(operands), "layer_norm", in.cols > kMostInRegisters ? 2 : 1);
   kernel.kernel_class = KernelClass::norm;
+  kernel.blocks_per_sm = std::min(gpu.max_blocks_per_sm, kResidentThreads / 256);  // Blocks of 256 threads, whatever the row.
   kernel.footprint = {read_footprint(in), read_footprint(gain), write_footprint(out)};
   return kernel;
 }

@@ -37,7 +37,8 @@ struct RmsNormProblem {
 [[nodiscard]] Kernel make_residual_add(const DeviceShape& gpu, const Matrix& a, const Matrix& b, const Matrix& out);
 
 /// Row softmax as PyTorch does it: up to 1,024 columns the row is in registers; longer rows are read three times (maximum, sum, result) by one
-/// block, which waits for itself between. Per element: maximum, subtract, sum, scale (4 FLOP) and one exp; per row one reciprocal.
+/// block, which waits for itself between. PyTorch's element costs 25 instructions (50 FLOP; counted: two-byte loads and stores with addresses
+/// and bounds, two conversions, maximum, subtract, the arithmetic around exp, sum, an IEEE division) and one exp; per row one reciprocal.
 [[nodiscard]] Kernel make_softmax(const DeviceShape& gpu, const Matrix& in, const Matrix& out);
 
 /// Layer norm with gain as PyTorch's compiler does it: up to 1,024 columns the row is in registers; longer rows are read twice (moments,

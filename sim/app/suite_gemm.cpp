@@ -1,8 +1,8 @@
 // gemm: time and bytes of one GEMM, by a kernel of known tiles or by a library's best.
 //
 // `cublas` stands for the best of a library: of the tilings in library() the one that the simulation finds fastest. Operands start outside the
-// cache: measured buffers rotate or other kernels run between. fp8: both operands in fp8, with the activations' scale found and the activations
-// quantised from 16 bit in two kernels of their own, as the measured calls do (TensorRT-LLM's dynamic quantisation per tensor).
+// cache: measured buffers rotate or other kernels run between. fp8: both operands in fp8; the scale is cleared, found, and the activations
+// quantised from 16 bit in three kernels before, as the measured calls do (TensorRT-LLM, cudaFp8Utils.cu, dynamic, per tensor).
 #include <fmt/format.h>
 
 #include <charconv>
@@ -50,6 +50,10 @@ Trace gemm_trace(const DeviceShape& gpu, const Shape& s, const GemmTiling& tilin
   std::vector<Kernel> kernels;
   if (quantise) {
     const Matrix wide = operands.matrix(s.m, 2 * s.k, s.types.a);  // 16 bit per element: two columns of eight.
+    StreamProblem clear;
+    clear.destinations = {operands.range(256)};
+    kernels.push_back(make_stream(gpu, clear));
+    kernels.back().label = "clear scale";
     StreamProblem largest;
     largest.sources = {{wide.address, wide.bytes()}};
     largest.step_bytes = 4096;

@@ -101,6 +101,8 @@ struct Kernel {
   std::uint32_t depth = 1;                ///< Steps whose loads may be in flight ahead of the work (stages of the software pipeline), >= 1.
   /// Loads of the step `depth` ahead go out when the work of a step begins (its buffer is another one), not when it ends.
   bool early_loads = false;
+  /// A block's first step says where the rest lies (lengths, block table): no other load goes out before its loads have landed.
+  bool first_step_leads = false;
   DataType tensor_type = DataType::bf16;  ///< What Pipe::tensor computes in; sets its rate.
   /// Share of the sustained tensor rate that the kernel's main loop can feed (shared-memory reads, issue), 0 to 1.
   double tensor_share = 1;

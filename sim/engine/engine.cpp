@@ -164,13 +164,22 @@ class TimedRun {
 
   void begin(std::uint32_t slot, Time now) {
     Block& block = blocks_[slot];
+    if (kernels_[block.kernel].first_step_leads) {
+      issue_loads(block, now);
+    } else {
+      fill_pipeline(block, now);
+    }
+    schedule(in_flight(block, 0).ready, slot, kWork);
+  }
+
+  void fill_pipeline(Block& block, Time now) {
     const std::uint32_t ahead = std::min(block.steps, std::max(1U, kernels_[block.kernel].depth));
     while (block.issued < ahead) issue_loads(block, now);
-    schedule(in_flight(block, 0).ready, slot, kWork);
   }
 
   void work(std::uint32_t slot, Time now) {
     Block& block = blocks_[slot];
+    if (block.current == 0) fill_pipeline(block, now);
     if (kernels_[block.kernel].early_loads && block.issued < block.steps) issue_loads(block, now);
     const Step& step = in_flight(block, block.current).step;
     const Time end = block.place == scheduler_.copy_engine() ? now : work_end(kernels_[block.kernel], step, pipes_[block.place], now);
