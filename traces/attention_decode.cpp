@@ -12,7 +12,7 @@ namespace rooftrace {
 namespace {
 
 constexpr std::uint64_t kUnsplitTokens = 512;  // FlashAttention-3 does not split up to four tiles of 128.
-constexpr std::uint64_t kTileRows = 64;  // Queries of a block's tensor tile: four warps of 16 rows, or one warp group.
+constexpr std::uint64_t kTileRows = 64;        // Queries of a block's tensor tile: four warps of 16 rows, or one warp group.
 
 /// What both kernels must agree on.
 struct Shape {
@@ -152,7 +152,8 @@ DecodeTiling choose_decode_tiling(const DeviceShape& gpu, const AttentionProblem
   tiling.alternate = gpu.max_cluster < 2;
   if (tiling.alternate && problem.head_dim <= 128) tiling.tile_tokens = 128;
   const std::uint64_t tile_bytes = 2 * problem.kv.token_bytes() * tiling.tile_tokens;
-  const std::uint64_t block_bytes = (tiling.alternate ? 1 : 2) * tile_bytes + problem.q_heads / problem.kv_heads * head_bytes(problem, problem.q) + 1024;
+  const std::uint64_t block_bytes =
+      (tiling.alternate ? 1 : 2) * tile_bytes + problem.q_heads / problem.kv_heads * head_bytes(problem, problem.q) + 1024;
   const std::uint64_t fit = std::max<std::uint64_t>(1, gpu.shared_memory_per_sm / block_bytes);
   tiling.blocks_per_sm = static_cast<std::uint32_t>(std::min({fit, std::uint64_t{4}, std::uint64_t{gpu.max_blocks_per_sm}}));
 

@@ -10,17 +10,17 @@
 namespace rooftrace {
 namespace {
 
-// What the tensor work of a KV tile does not hide of its exp and CUDA-core work. Warp groups that take turns (FlashAttention-3): published at
-// head_dim 128, not causal: 661 TFLOP/s, 570 without turns (Shah et al. 2024, arXiv 2407.08608), which with 1,024 clocks of exp beside 2,048
-// of tensor work per 128x128 tile is 0.5; calibrated with paged, causal calls: 0.7 (slope of the H100 rows of 8,192 and 16,384 queries). Two
-// blocks that know nothing of each other (FlashAttention-2): 225 TFLOP/s on A100 (Dao 2023, arXiv 2307.08691) is 0.6, not causal; calibrated
-// with causal calls: 1.0, they fall in step (A100 rows of 16,384 queries).
+// What the tensor work of a KV tile does not hide of its exp and CUDA-core work. Warp groups that take turns (FlashAttention-3): published
+// at head_dim 128, not causal: 661 TFLOP/s, 570 without turns (Shah et al. 2024, arXiv 2407.08608), which with 1,024 clocks of exp beside
+// 2,048 of tensor work per 128x128 tile is 0.5; calibrated with paged, causal calls: 0.7 (slope of the H100 rows of 8,192 and 16,384
+// queries). Two blocks that know nothing of each other (FlashAttention-2): 225 TFLOP/s on A100 (Dao 2023, arXiv 2307.08691) is 0.6, not
+// causal; calibrated with causal calls: 1.0, they fall in step (A100 rows of 16,384 queries).
 constexpr double kExposedInTurns = 0.7;
 constexpr double kExposedByChance = 1.0;
 
-constexpr double kCudaPerPair = 7;     // Maximum, scale and subtract, sum, half a conversion: 3.5 instructions of 2 FLOP.
-constexpr double kCudaPerOutput = 2;   // Rescaling an element of O: one multiplication, an instruction.
-constexpr double kCudaPerStored = 6;   // An element of O at the end: scale, half a conversion, shared memory and back, half a store.
+constexpr double kCudaPerPair = 7;    // Maximum, scale and subtract, sum, half a conversion: 3.5 instructions of 2 FLOP.
+constexpr double kCudaPerOutput = 2;  // Rescaling an element of O: one multiplication, an instruction.
+constexpr double kCudaPerStored = 6;  // An element of O at the end: scale, half a conversion, shared memory and back, half a store.
 
 /// Tokens [first, last) of K and V that one query tile loads; whole tiles, clipped to the keys that exist.
 struct KvRange {
@@ -84,7 +84,8 @@ class PrefillProgram final : public BlockProgram {
       out.work[static_cast<std::size_t>(Pipe::tensor)] = 2.0 * pairs * p_.head_dim;
       if (part == KvPart::k) {
         out.work[static_cast<std::size_t>(Pipe::sfu)] = pairs;
-        out.work[static_cast<std::size_t>(Pipe::cuda)] = kCudaPerPair * pairs + kCudaPerOutput * static_cast<double>(rows(tile) * p_.head_dim);
+        out.work[static_cast<std::size_t>(Pipe::cuda)] =
+            kCudaPerPair * pairs + kCudaPerOutput * static_cast<double>(rows(tile) * p_.head_dim);
       }
     }
   }
@@ -178,8 +179,9 @@ Kernel make_attention_prefill(const AttentionProblem& problem, const PrefillTili
   kernel.exposed = tiling.exposed;
   kernel.work[static_cast<std::size_t>(Pipe::tensor)] = 4.0 * pairs * p.head_dim * static_cast<double>(per_tile);
   kernel.work[static_cast<std::size_t>(Pipe::sfu)] = pairs * static_cast<double>(per_tile);
-  kernel.work[static_cast<std::size_t>(Pipe::cuda)] = (kCudaPerPair * pairs + kCudaPerOutput * rescaled + kCudaPerStored * static_cast<double>(p.q_len) * p.head_dim) *
-                                                       static_cast<double>(per_tile);
+  kernel.work[static_cast<std::size_t>(Pipe::cuda)] =
+      (kCudaPerPair * pairs + kCudaPerOutput * rescaled + kCudaPerStored * static_cast<double>(p.q_len) * p.head_dim) *
+      static_cast<double>(per_tile);
   const std::uint64_t tokens = p.batch * p.q_len;
   const double columns = static_cast<double>(p.q_heads) * p.head_dim;
   kernel.footprint.push_back(

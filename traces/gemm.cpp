@@ -142,7 +142,9 @@ class GemmProgram final : public BlockProgram {
     a_.push(out.loads, m0 + a.first, a.count, k0, kn, along_n);
     b_.push(out.loads, n0 + b.first, b.count, k0, kn, along_m);
     if (scale_cols_ != 0) load_scales(out, n0 + b.first, b.count, k0, kn, step == 0, along_m);
-    const auto flop = [kn](std::uint64_t rows, std::uint64_t cols) { return 2.0 * static_cast<double>(rows * cols) * static_cast<double>(kn); };
+    const auto flop = [kn](std::uint64_t rows, std::uint64_t cols) {
+      return 2.0 * static_cast<double>(rows * cols) * static_cast<double>(kn);
+    };
     out.work[static_cast<std::size_t>(Pipe::tensor)] = flop(rows_m, rows_n);
     out.tensor_padding = flop(padded(rows_m, t_.block_m), padded(rows_n, t_.block_n)) - flop(rows_m, rows_n);
     if (widen_) out.work[static_cast<std::size_t>(Pipe::cuda)] = kCudaPerWidened * static_cast<double>(rows_n * kn);

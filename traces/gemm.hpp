@@ -1,12 +1,13 @@
 // The GEMM family: C[m,n] = A[m,k] B[n,k]^T, tiled, with a software pipeline of `stages` k-tiles.
 //
 // A holds activations, B weights (stored n-major: a row of B is one output feature). Per k-step a block loads block_m x block_k of A and
-// block_n x block_k of B, and works 2*m*n*k FLOP on the tensor pipe (edges as far as they exist; what the tensor cores compute beyond them is
-// padding); the main loop reaches the share of the tensor rate that shared memory feeds. After its last k-step comes the epilogue: CUDA-core
-// work on every element, and the stores of block_m x block_n of C. Weights narrower than the tensor cores' type are widened on the CUDA cores. Rows beyond m or n are not loaded. Multicast in a cluster: A tiles are shared by the
-// cluster's blocks along n, B tiles by those along m; each block asks for its share. split_k > 1: `split_k` blocks share one output tile;
-// each stores an fp32 partial tile to `workspace`, and a second kernel (make_split_k_reduce) sums. Not modeled: swizzles inside shared
-// memory, register-level bank effects, stream-K.
+// block_n x block_k of B, and works 2*m*n*k FLOP on the tensor pipe (edges as far as they exist; what the tensor cores compute beyond them
+// is padding); the main loop reaches the share of the tensor rate that shared memory feeds. After its last k-step comes the epilogue:
+// CUDA-core work on every element, and the stores of block_m x block_n of C. Weights narrower than the tensor cores' type are widened on
+// the CUDA cores. Rows beyond m or n are not loaded. Multicast in a cluster: A tiles are shared by the cluster's blocks along n, B tiles by
+// those along m; each block asks for its share. split_k > 1: `split_k` blocks share one output tile; each stores an fp32 partial tile to
+// `workspace`, and a second kernel (make_split_k_reduce) sums. Not modeled: swizzles inside shared memory, register-level bank effects,
+// stream-K.
 #pragma once
 
 #include <cstdint>

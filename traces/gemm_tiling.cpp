@@ -147,9 +147,8 @@ class Rule {
     const std::uint64_t tiles_m = ceil_div(m_, t.block_m), tiles_n = ceil_div(n_, t.block_n);
     if (t.cluster_m > tiles_m || t.cluster_n > tiles_n) return;
     const double cost = clocks(t);
-    const auto same = std::find_if(found_.begin(), found_.end(), [&](const Found& f) {
-      return f.tiling.block_m == t.block_m && f.tiling.block_n == t.block_n;
-    });
+    const auto same = std::find_if(found_.begin(), found_.end(),
+                                   [&](const Found& f) { return f.tiling.block_m == t.block_m && f.tiling.block_n == t.block_n; });
     if (same != found_.end() && !(cost < same->cost)) return;
     if (tiles_m > 1 && tiles_n > 1) {
       // Blocks that run together share weights first (along m), in groups of eight rows of tiles.

@@ -110,8 +110,8 @@ Prediction predict_attention(const SuiteRow& row, Bench& bench) {
   const Protocol& protocol = protocol_of(row);
   c.writes_kv = protocol.attention_writes_kv;
   Experiment e;
-  e.key = fmt::format("attention {} {} {} {} {}/{} {} {} {} {} {}", c.writes_kv, c.decode, dtype, c.batch, c.q_heads, c.kv_heads, c.head_dim, c.q_len,
-                      c.kv_len, c.window, c.causal) +
+  e.key = fmt::format("attention {} {} {} {} {}/{} {} {} {} {} {}", c.writes_kv, c.decode, dtype, c.batch, c.q_heads, c.kv_heads,
+                      c.head_dim, c.q_len, c.kv_len, c.window, c.causal) +
           (c.warm ? " warm" : " cold");
   e.warm = c.warm;
   e.trace = [c](const DeviceShape& gpu) { return trace_of_call(gpu, c); };

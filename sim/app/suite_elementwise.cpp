@@ -1,7 +1,7 @@
 // elementwise: STREAM-like kernels, softmax, layernorm, gelu, and bulk copies named as nvbandwidth names them.
 //
-// A gelu moves what a copy moves. A row without a shape is a STREAM run of arrays so large that their size does not matter. Times that the host
-// took around a framework's operator contain its launch and the synchronisation: suite_protocol.hpp adds them by source.
+// A gelu moves what a copy moves. A row without a shape is a STREAM run of arrays so large that their size does not matter. Times that the
+// host took around a framework's operator contain its launch and the synchronisation: suite_protocol.hpp adds them by source.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 // gemm: time and bytes of one GEMM, by a kernel of known tiles or by a library's best.
 //
-// `cublas` stands for the best of a library: of the tilings in library() the one that the simulation finds fastest. Operands start outside the
-// cache: measured buffers rotate or other kernels run between. fp8: both operands in fp8; the scale is cleared, found, and the activations
-// quantised from 16 bit in three kernels before, as the measured calls do (TensorRT-LLM, cudaFp8Utils.cu, dynamic, per tensor).
+// `cublas` stands for the best of a library: of the tilings in library() the one that the simulation finds fastest. Operands start outside
+// the cache: measured buffers rotate or other kernels run between. fp8: both operands in fp8; the scale is cleared, found, and the
+// activations quantised from 16 bit in three kernels before, as the measured calls do (TensorRT-LLM, cudaFp8Utils.cu, dynamic, per tensor).
 #include <fmt/format.h>
 
 #include <charconv>
@@ -101,7 +101,7 @@ GemmTiling tiled(const SuiteRow& row, const DeviceShape& gpu, const Types& types
 std::vector<GemmTiling> library(const DeviceShape& gpu, const Shape& s) {
   constexpr double kCheapFlop = 4e11;
   const double flop = 2.0 * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
-  return gemm_tiling_candidates(gpu, s.m, s.n, s.k, s.types.b, s.types.a, flop < kCheapFlop ? 3 : 1);
+  return gemm_tiling_candidates(gpu, s.m, s.n, s.k, s.types.b, s.types.a, flop < kCheapFlop ? std::size_t{3} : std::size_t{1});
 }
 
 }  // namespace

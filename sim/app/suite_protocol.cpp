@@ -14,13 +14,14 @@ struct Entry {
   Protocol protocol;
 };
 
-// aiconfigurator: its collector captures the operator in a CUDA graph, replays the graph six times and divides the interval between two events
-// (collector/helper.py, collector/*/collect_attn.py, collect_gemm.py). The gap between replays: calibrated on the skinny GEMMs of one copy per
-// graph, 8192 x 8192 in bf16, m = 1 to 16: 3.6 to 4.4 us on H100, and 3.5 us on A100 after its bandwidth; one value for all hosts.
+// aiconfigurator: its collector captures the operator in a CUDA graph, replays the graph six times and divides the interval between two
+// events (collector/helper.py, collector/*/collect_attn.py, collect_gemm.py). The gap between replays: calibrated on the skinny GEMMs of
+// one copy per graph, 8192 x 8192 in bf16, m = 1 to 16: 3.6 to 4.4 us on H100, and 3.5 us on A100 after its bandwidth; one value for all
+// hosts.
 constexpr double kReplayGap = 4e-6;
 
-// LLMCompass: wall clock around one call and a synchronisation (software_model/*.py); gelu and layernorm are compiled functions, softmax is an
-// eager call. Calibrated on the smallest row of softmax (13.1 us) and of gelu (48.2 us), A100, less the simulated kernel.
+// LLMCompass: wall clock around one call and a synchronisation (software_model/*.py); gelu and layernorm are compiled functions, softmax is
+// an eager call. Calibrated on the smallest row of softmax (13.1 us) and of gelu (48.2 us), A100, less the simulated kernel.
 constexpr double kEagerCall = 8e-6;
 constexpr double kCompiledCall = 43e-6;
 

@@ -1,8 +1,8 @@
 // How a source measured: what lies inside the measured interval beside the kernels.
 //
 // A published time is a protocol as much as a kernel. The table in the .cpp names the sources whose method is public and what it adds, in
-// seconds per call; the constants belong to the host, the driver and the framework, not to a shape or a row. A source that the table does not
-// know, and one that reports times of the GPU's profiler, adds nothing.
+// seconds per call; the constants belong to the host, the driver and the framework, not to a shape or a row. A source that the table does
+// not know, and one that reports times of the GPU's profiler, adds nothing.
 #pragma once
 
 #include <cstdint>

@@ -23,10 +23,10 @@ struct DeviceShape {
   return !gpu.async_copy ? 1024 : gpu.max_cluster < 2 ? 2048 : 4096;
 }
 
-/// How much of the sustained tensor rate a main loop reaches that needs `shared` of the tensor pipe's time for reads of shared memory (0 to 1).
-/// Warps that load their operands to registers (mma.sync) do not hide 12 % of it: 128x128 tiles on A100 (shared = 0.5) then reach 0.943, as
-/// the best library GEMMs do at the boost clock (aiconfigurator: 294 of 312 TFLOP/s). Warp-group instructions (machines with clusters) read
-/// shared memory themselves: 8 %, assumed.
+/// How much of the sustained tensor rate a main loop reaches that needs `shared` of the tensor pipe's time for reads of shared memory (0 to
+/// 1). Warps that load their operands to registers (mma.sync) do not hide 12 % of it: 128x128 tiles on A100 (shared = 0.5) then reach
+/// 0.943, as the best library GEMMs do at the boost clock (aiconfigurator: 294 of 312 TFLOP/s). Warp-group instructions (machines with
+/// clusters) read shared memory themselves: 8 %, assumed.
 [[nodiscard]] inline double tensor_share_of(const DeviceShape& gpu, double shared) {
   return 1 / (1 + (gpu.max_cluster >= 2 ? 0.08 : 0.12) * shared);
 }

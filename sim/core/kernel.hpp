@@ -96,9 +96,9 @@ struct Kernel {
   std::vector<std::uint32_t>
       waits_for;  ///< Indices of earlier kernels of the trace; the previous kernel of the same stream is waited for as well.
   Unit unit = Unit::sm;
-  std::uint32_t grid = 1;                 ///< Blocks.
-  std::uint32_t blocks_per_sm = 1;        ///< Occupancy: blocks resident on one SM at a time.
-  std::uint32_t depth = 1;                ///< Steps whose loads may be in flight ahead of the work (stages of the software pipeline), >= 1.
+  std::uint32_t grid = 1;           ///< Blocks.
+  std::uint32_t blocks_per_sm = 1;  ///< Occupancy: blocks resident on one SM at a time.
+  std::uint32_t depth = 1;          ///< Steps whose loads may be in flight ahead of the work (stages of the software pipeline), >= 1.
   /// Loads of the step `depth` ahead go out when the work of a step begins (its buffer is another one), not when it ends.
   bool early_loads = false;
   /// A block's first step says where the rest lies (lengths, block table): no other load goes out before its loads have landed.
