@@ -96,8 +96,9 @@ class Rule {
       t.block_n = tile.n;
       t.blocks_per_sm = resident;
       if (!(skinny ? size_skinny_pipeline(t) : size_large_pipeline(t))) continue;
-      for (const Tile cluster : {Tile{1, 1}, Tile{2, 1}, Tile{1, 2}}) {
+      for (const Tile cluster : {Tile{1, 1}, Tile{2, 1}, Tile{1, 2}, Tile{2, 2}}) {
         if (cluster.m * cluster.n > 1 && !clusters) break;
+        if (cluster.m * cluster.n > gpu_.max_cluster) break;
         t.cluster_m = cluster.m;
         t.cluster_n = cluster.n;
         for (const std::uint32_t split : kSplits) {
@@ -212,7 +213,7 @@ class Rule {
 //   shared memory is short), and the pipeline is as deep as keeps 96 KiB of weights in flight per SM.
 // - larger: 128x128, 128x64, 64x128, 64x64; with asynchronous copies 128x256 and 256x128 as well, with clusters 128x192; k-tiles of 128
 //   bytes (64 where that leaves fewer than three stages or copies are not asynchronous) and up to four stages (two without asynchronous
-//   copies); clusters of two along m or n where the machine has them.
+//   copies); clusters of two along m, n or both where the machine has them.
 // - all: one or two blocks per SM (one above 128x128); where there are fewer tiles than SMs, split_k of 1, 2, 3, 4, 6, 8, 12 or 16 while
 //   each part keeps four k-steps.
 //

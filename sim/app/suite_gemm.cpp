@@ -101,7 +101,7 @@ GemmTiling tiled(const SuiteRow& row, const DeviceShape& gpu, const Types& types
 std::vector<GemmTiling> library(const DeviceShape& gpu, const Shape& s) {
   constexpr double kCheapFlop = 4e11;
   const double flop = 2.0 * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
-  return gemm_tiling_candidates(gpu, s.m, s.n, s.k, s.types.b, s.types.a, flop < kCheapFlop ? std::size_t{3} : std::size_t{1});
+  return gemm_tiling_candidates(gpu, s.m, s.n, s.k, s.types.b, s.types.a, flop < kCheapFlop ? 3 : 1);
 }
 
 }  // namespace
