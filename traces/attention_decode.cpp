@@ -11,7 +11,8 @@
 namespace rooftrace {
 namespace {
 
-constexpr std::uint64_t kSplitTokens = 256;
+constexpr std::uint64_t kUnsplitTokens = 512;  // FlashAttention-3 does not split up to four tiles of 128.
+constexpr std::uint64_t kTileRows = 64;        // Queries of a block's tensor tile: four warps of 16 rows, or one warp group.
 
 /// What both kernels must agree on.
 struct Shape {
@@ -31,6 +32,7 @@ struct Shape {
 
   [[nodiscard]] std::uint64_t tile_end() const { return (p.kv_len + tiling.tile_tokens - 1) / tiling.tile_tokens; }
   [[nodiscard]] std::uint64_t split_begin(std::uint64_t split) const { return std::min(tile_end(), first_tile + split * tiles_per_split); }
+  [[nodiscard]] std::uint64_t parts() const { return tiling.alternate ? 2 : 1; }  ///< Steps of a tile.
   [[nodiscard]] std::uint32_t group() const { return p.q_heads / p.kv_heads; }
   [[nodiscard]] std::uint64_t heads() const { return std::uint64_t{p.batch} * p.q_heads; }  ///< (sequence, head) pairs.
   [[nodiscard]] std::uint64_t partial_bytes() const { return std::uint64_t{p.head_dim} * 4; }
@@ -58,7 +60,7 @@ class SplitProgram final : public BlockProgram {
 
   [[nodiscard]] std::uint32_t steps(std::uint32_t block) const override {
     const std::uint64_t split = block % s_.tiling.splits;
-    return static_cast<std::uint32_t>(1 + s_.split_begin(split + 1) - s_.split_begin(split));
+    return static_cast<std::uint32_t>(1 + (s_.split_begin(split + 1) - s_.split_begin(split)) * s_.parts());
   }
 
   void fill(std::uint32_t block, std::uint32_t step, Step& out) const override {
@@ -76,16 +78,20 @@ class SplitProgram final : public BlockProgram {
       out.loads.push_back(run(p.q.address + sequence * p.q.pitch + kv_head * group * head, group * head, AccessOp::load, p.q));
       p.kv.append_table(sequence, std::max(s_.first, begin * tile_tokens), std::min(p.kv_len, end * tile_tokens), out.loads);
     } else {
-      const std::uint64_t tile = begin + step - 1;
+      const std::uint64_t tile = begin + (step - 1) / s_.parts();
       const std::uint64_t first = std::max(s_.first, tile * tile_tokens);
       const std::uint64_t last = std::min(p.kv_len, (tile + 1) * tile_tokens);
-      p.kv.append(KvPart::k, sequence, kv_head, first, last, AccessOp::load, out.loads);
-      p.kv.append(KvPart::v, sequence, kv_head, first, last, AccessOp::load, out.loads);
+      const bool k = !s_.tiling.alternate || step % 2 == 1, v = !s_.tiling.alternate || step % 2 == 0;
+      if (k) p.kv.append(KvPart::k, sequence, kv_head, first, last, AccessOp::load, out.loads);
+      if (v) p.kv.append(KvPart::v, sequence, kv_head, first, last, AccessOp::load, out.loads);
       const auto pairs = static_cast<double>(group * (last - first));
-      out.work[static_cast<std::size_t>(Pipe::tensor)] = 4.0 * pairs * p.head_dim;
-      out.work[static_cast<std::size_t>(Pipe::sfu)] = pairs;
+      const double flop = (k && v ? 4.0 : 2.0) * p.head_dim;
+      out.work[static_cast<std::size_t>(Pipe::tensor)] = flop * pairs;
+      if (k) out.work[static_cast<std::size_t>(Pipe::sfu)] = pairs;
+      const std::uint64_t rows = (group + kTileRows - 1) / kTileRows * kTileRows;
+      out.tensor_padding = flop * static_cast<double>((rows - group) * (last - first));
     }
-    if (step != end - begin) return;
+    if (step != (end - begin) * s_.parts()) return;
     const std::uint64_t first_head = kv_head * group;
     if (s_.tiling.splits == 1) {
       const std::uint64_t head = head_bytes(p, p.o);
@@ -143,8 +149,11 @@ std::uint64_t decode_first_token(const AttentionProblem& problem) {
 
 DecodeTiling choose_decode_tiling(const DeviceShape& gpu, const AttentionProblem& problem, std::uint32_t splits) {
   DecodeTiling tiling;
+  tiling.alternate = gpu.max_cluster < 2;
+  if (tiling.alternate && problem.head_dim <= 128) tiling.tile_tokens = 128;
   const std::uint64_t tile_bytes = 2 * problem.kv.token_bytes() * tiling.tile_tokens;
-  const std::uint64_t block_bytes = 2 * tile_bytes + problem.q_heads / problem.kv_heads * head_bytes(problem, problem.q) + 1024;
+  const std::uint64_t block_bytes =
+      (tiling.alternate ? 1 : 2) * tile_bytes + problem.q_heads / problem.kv_heads * head_bytes(problem, problem.q) + 1024;
   const std::uint64_t fit = std::max<std::uint64_t>(1, gpu.shared_memory_per_sm / block_bytes);
   tiling.blocks_per_sm = static_cast<std::uint32_t>(std::min({fit, std::uint64_t{4}, std::uint64_t{gpu.max_blocks_per_sm}}));
 
@@ -155,12 +164,13 @@ DecodeTiling choose_decode_tiling(const DeviceShape& gpu, const AttentionProblem
   }
   const double blocks = static_cast<double>(problem.batch) * problem.kv_heads;
   const double slots = static_cast<double>(gpu.sms) * tiling.blocks_per_sm;
+  if (blocks >= 0.8 * slots || (!tiling.alternate && tiles * tiling.tile_tokens <= kUnsplitTokens)) return tiling;
   const auto efficiency = [&](std::uint64_t count) {
     const double waves = blocks * static_cast<double>(count) / slots;
     return waves / std::ceil(waves);
   };
-  // From one split to the most: `per_split` tiles each, never below the least that pays for a block's start and the combining.
-  const std::uint64_t least = std::min<std::uint64_t>(tiles, kSplitTokens / tiling.tile_tokens);
+  // From one split to the most: `per_split` tiles each, never below 128 tokens.
+  const std::uint64_t least = std::min<std::uint64_t>(tiles, 128 / tiling.tile_tokens);
   double best = 0;
   for (std::uint64_t per_split = tiles; per_split >= least; --per_split) best = std::max(best, efficiency(splits_of(tiles, per_split)));
   for (std::uint64_t per_split = tiles; per_split >= least; --per_split) {
@@ -191,7 +201,9 @@ Kernel make_attention_decode(const AttentionProblem& problem, const DecodeTiling
   kernel.stage = Stage::decode;
   kernel.grid = static_cast<std::uint32_t>(grid);
   kernel.blocks_per_sm = tiling.blocks_per_sm;
-  kernel.depth = 2;
+  kernel.depth = tiling.alternate ? 1 : 2;
+  kernel.first_step_leads = true;
+  kernel.early_loads = tiling.alternate;
   kernel.tensor_type = p.tensor_type;
   const std::uint64_t seen = p.kv_len - shape.first;
   const double pairs = static_cast<double>(shape.heads()) * static_cast<double>(seen);

@@ -2,10 +2,11 @@
 //
 // GQA is packed: a block serves all query heads of one KV head of one sequence, over one split of the tokens. Its first step loads the
 // queries and the block-table entries of its split; every further step loads the K and V of a tile of 64 tokens
-// (32 KiB at head_dim 128 in 16 bit) and works on them. One split: the block stores O. More: it stores an fp32 partial O and the logarithm
-// of its sum to `workspace`, and a second kernel (make_attention_combine) joins the splits. With a window only its tokens are loaded.
-// Work: tensor 4 * q heads * tokens * head_dim FLOP, q heads * tokens exp. Not modeled: rows of the tensor tile that padding wastes (the
-// kernel is a KV stream), loads that wait for the block table's answer.
+// (32 KiB at head_dim 128 in 16 bit) and works on them; where blocks have one buffer of K and one of V (`alternate`, FlashAttention-2) K
+// and V are steps of their own, and a load goes out when the one before has landed. One split: the block stores O. More: it stores an fp32
+// partial O and the logarithm of its sum to `workspace`, and a second kernel (make_attention_combine) joins the splits. With a window only
+// its tokens are loaded. Work: tensor 4 * q heads * tokens * head_dim FLOP, q heads * tokens exp. The tensor tile has 64 rows
+// (FlashAttention-2 and -3); rows without a query cost time on the tensor pipe. K and V are asked for when the first step has landed.
 #pragma once
 
 #include <cstdint>
@@ -20,15 +21,17 @@ struct DecodeTiling {
   std::uint32_t tile_tokens = 64;
   std::uint32_t blocks_per_sm = 1;
   std::uint32_t splits = 1;  ///< Non-empty splits of each sequence.
+  bool alternate = false;    ///< K and V are steps of their own.
 };
 
 /// First token that a decode step reads of a sequence of kv_len tokens.
 [[nodiscard]] std::uint64_t decode_first_token(const AttentionProblem& problem);
 
-/// The rule. Tile: 64 tokens. Blocks per SM: as many two-tile pipelines as shared memory holds, at most 4 (registers). Splits: tiles are
-/// dealt out evenly; among the splits of at least 256 tokens the smallest number whose wave efficiency (blocks / slots, over the next
-/// whole number of waves) reaches 0.85 of the best, as flash-decoding does. `splits` > 0 asks for that number (as many as there are tiles
-/// to give).
+/// The rule. Tile: 64 tokens with clusters; else 128, K and V alternating, up to head_dim 128. Blocks per SM: as many pipelines (two tiles;
+/// alternating, one) as shared memory holds, at most 4 (registers). Splits: tiles are dealt out evenly; with at least 0.8 blocks per slot
+/// there is one split, as in flash-decoding, and with clusters up to 512 tokens, too, as in FlashAttention-3; else, among the splits of at
+/// least 128 tokens the smallest number whose wave efficiency (blocks / slots, over the next whole number of waves) reaches 0.85 of the
+/// best, as flash-decoding does. `splits` > 0 asks for that number (as many as there are tiles to give).
 [[nodiscard]] DecodeTiling choose_decode_tiling(const DeviceShape& gpu, const AttentionProblem& problem, std::uint32_t splits = 0);
 
 /// fp32 partial O and one fp32 per (split, sequence, head): what `workspace` must hold; 0 for one split.

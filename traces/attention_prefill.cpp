@@ -10,6 +10,18 @@
 namespace rooftrace {
 namespace {
 
+// What the tensor work of a KV tile does not hide of its exp and CUDA-core work. Warp groups that take turns (FlashAttention-3): published
+// at head_dim 128, not causal: 661 TFLOP/s, 570 without turns (Shah et al. 2024, arXiv 2407.08608), which with 1,024 clocks of exp beside
+// 2,048 of tensor work per 128x128 tile is 0.5; calibrated with paged, causal calls: 0.7 (slope of the H100 rows of 8,192 and 16,384
+// queries). Two blocks that know nothing of each other (FlashAttention-2): 225 TFLOP/s on A100 (Dao 2023, arXiv 2307.08691) is 0.6, not
+// causal; calibrated with causal calls: 1.0, they fall in step (A100 rows of 16,384 queries).
+constexpr double kExposedInTurns = 0.7;
+constexpr double kExposedByChance = 1.0;
+
+constexpr double kCudaPerPair = 7;    // Maximum, scale and subtract, sum, half a conversion: 3.5 instructions of 2 FLOP.
+constexpr double kCudaPerOutput = 2;  // Rescaling an element of O: one multiplication, an instruction.
+constexpr double kCudaPerStored = 6;  // An element of O at the end: scale, half a conversion, shared memory and back, half a store.
+
 /// Tokens [first, last) of K and V that one query tile loads; whole tiles, clipped to the keys that exist.
 struct KvRange {
   std::uint64_t first = 0, last = 0;
@@ -45,7 +57,7 @@ class PrefillProgram final : public BlockProgram {
   }
 
   [[nodiscard]] std::uint32_t steps(std::uint32_t block) const override {
-    return static_cast<std::uint32_t>(1 + 2 * tiles_of(range(q_tile(block)), tiling_.kv_rows));
+    return static_cast<std::uint32_t>(2 + 2 * tiles_of(range(q_tile(block)), tiling_.kv_rows));
   }
 
   void fill(std::uint32_t block, std::uint32_t step, Step& out) const override {
@@ -59,6 +71,9 @@ class PrefillProgram final : public BlockProgram {
     if (step == 0) {
       out.loads.push_back(query_tile(p_.q, sequence, head, tile, AccessOp::load));
       p_.kv.append_table(sequence, span.first, span.last, out.loads);
+    } else if (step > 2 * tiles) {
+      out.work[static_cast<std::size_t>(Pipe::cuda)] = kCudaPerStored * static_cast<double>(rows(tile) * p_.head_dim);
+      out.stores.push_back(query_tile(p_.o, sequence, head, tile, AccessOp::store));
     } else {
       const std::uint64_t kv_tile = tiles - 1 - (step - 1) / 2;
       const KvPart part = step % 2 == 1 ? KvPart::k : KvPart::v;
@@ -67,9 +82,12 @@ class PrefillProgram final : public BlockProgram {
       p_.kv.append(part, sequence, kv_head, first, last, AccessOp::load, out.loads);
       const auto pairs = static_cast<double>(rows(tile) * (last - first));
       out.work[static_cast<std::size_t>(Pipe::tensor)] = 2.0 * pairs * p_.head_dim;
-      if (part == KvPart::k) out.work[static_cast<std::size_t>(Pipe::sfu)] = pairs;
+      if (part == KvPart::k) {
+        out.work[static_cast<std::size_t>(Pipe::sfu)] = pairs;
+        out.work[static_cast<std::size_t>(Pipe::cuda)] =
+            kCudaPerPair * pairs + kCudaPerOutput * static_cast<double>(rows(tile) * p_.head_dim);
+      }
     }
-    if (step == 2 * tiles) out.stores.push_back(query_tile(p_.o, sequence, head, tile, AccessOp::store));
   }
 
  private:
@@ -101,7 +119,18 @@ class PrefillProgram final : public BlockProgram {
 
 PrefillTiling choose_prefill_tiling(const DeviceShape& gpu, std::uint32_t head_dim, DataType q_type, DataType kv_type) {
   PrefillTiling tiling;
+  const bool in_turns = gpu.max_cluster >= 2;
+  tiling.tensor_share = tensor_share_of(gpu, 0.5);
+  tiling.exposed = in_turns ? kExposedInTurns : kExposedByChance;
   const double q_bytes = tiling.q_rows * head_dim * bytes_per_element(q_type);
+  if (in_turns) {
+    tiling.depth = 4;
+    for (std::uint32_t rows : {128U, 64U, 32U}) {
+      tiling.kv_rows = rows;
+      if (q_bytes + 4.0 * rows * head_dim * bytes_per_element(kv_type) + 1024 <= gpu.shared_memory_per_block) return tiling;
+    }
+    tiling.depth = 1;
+  }
   for (std::uint32_t blocks : {2U, 1U}) {
     for (std::uint32_t rows : {128U, 64U, 32U}) {
       const double bytes = q_bytes + 2.0 * rows * head_dim * bytes_per_element(kv_type) + 1024;
@@ -124,12 +153,14 @@ Kernel make_attention_prefill(const AttentionProblem& problem, const PrefillTili
   if (grid == 0 || grid > UINT32_MAX) throw std::invalid_argument(fmt::format("attention: {} blocks are not a grid", grid));
 
   double pairs = 0;
+  double rescaled = 0;
   std::uint64_t first = UINT64_MAX;
   std::uint64_t last = 0;
   for (std::uint64_t tile = 0; tile < program->q_tiles(); ++tile) {
     const KvRange range = program->range(tile);
     if (range.first >= range.last) continue;
     pairs += static_cast<double>(program->rows(tile) * (range.last - range.first));
+    rescaled += static_cast<double>(program->rows(tile) * tiles_of(range, tiling.kv_rows) * p.head_dim);
     first = std::min(first, range.first);
     last = std::max(last, range.last);
   }
@@ -140,10 +171,17 @@ Kernel make_attention_prefill(const AttentionProblem& problem, const PrefillTili
   kernel.stage = Stage::prefill;
   kernel.grid = static_cast<std::uint32_t>(grid);
   kernel.blocks_per_sm = tiling.blocks_per_sm;
-  kernel.depth = 2;
+  kernel.depth = tiling.depth;
+  kernel.first_step_leads = true;
+  kernel.early_loads = tiling.depth == 1;  // FlashAttention-2: one buffer of K, one of V.
   kernel.tensor_type = p.tensor_type;
+  kernel.tensor_share = tiling.tensor_share;
+  kernel.exposed = tiling.exposed;
   kernel.work[static_cast<std::size_t>(Pipe::tensor)] = 4.0 * pairs * p.head_dim * static_cast<double>(per_tile);
   kernel.work[static_cast<std::size_t>(Pipe::sfu)] = pairs * static_cast<double>(per_tile);
+  kernel.work[static_cast<std::size_t>(Pipe::cuda)] =
+      (kCudaPerPair * pairs + kCudaPerOutput * rescaled + kCudaPerStored * static_cast<double>(p.q_len) * p.head_dim) *
+      static_cast<double>(per_tile);
   const std::uint64_t tokens = p.batch * p.q_len;
   const double columns = static_cast<double>(p.q_heads) * p.head_dim;
   kernel.footprint.push_back(

@@ -2,8 +2,8 @@
 //
 // All but the gather are one idea: a rows x columns plane cut into rectangles, one block per rectangle, every operand read or written there
 // once. A row that is reduced (norm, softmax) is one rectangle wide, because the block keeps it in registers between the two passes. Work
-// is counted per element on the CUDA cores and the special-function unit, by the arithmetic of the formula. Not modeled: a row too long for
-// registers (it would be read twice), vector widths, warps.
+// is counted per element on the CUDA cores and the special-function unit, by the arithmetic of the formula. Not modeled: an RMS norm's row
+// too long for registers (it would be read twice), vector widths, warps.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +44,15 @@ struct RmsNormProblem {
 /// out = a + b; out may be a or b. 1 FLOP per element.
 [[nodiscard]] Kernel make_residual_add(const DeviceShape& gpu, const Matrix& a, const Matrix& b, const Matrix& out);
 
-/// Row softmax, the row in registers. Per element: maximum, subtract, sum, scale (4 FLOP) and one exp; per row one reciprocal.
+/// Row softmax as PyTorch does it: up to 1,024 columns the row is in registers; longer rows are read three times (maximum, sum, result) by
+/// one block, which waits for itself between. PyTorch's element costs 25 instructions in registers (50 FLOP;
+/// counted: two-byte loads and stores with addresses and bounds, two conversions, maximum, subtract, the arithmetic around exp, sum, an
+/// IEEE division) and one exp, 30 and two exp in three passes with vector loads; per row one reciprocal.
 [[nodiscard]] Kernel make_softmax(const DeviceShape& gpu, const Matrix& in, const Matrix& out);
+
+/// Layer norm with gain as PyTorch's compiler does it: up to 1,024 columns the row is in registers; longer rows are read twice (moments,
+/// result). Per element: two sums, subtract, scale, times gain (8 FLOP); per row one reciprocal square root.
+[[nodiscard]] Kernel make_layer_norm(const DeviceShape& gpu, const Matrix& in, const Matrix& gain, const Matrix& out);
 
 /// out[r] = table[token of r]. `ids` is 1 x tokens of a four- or eight-byte type (rows = 0: not read). The tokens are drawn uniformly by
 /// `seed`; a block reads its id, then the row it names, then stores.

@@ -19,6 +19,29 @@ std::uint64_t ceil_div(std::uint64_t a, std::uint64_t b) {
   return (a + b - 1) / b;
 }
 
+// CUDA-core work in FLOP, an instruction being 2. Per element of the output tile: scale, half a conversion, half a store to and a load from
+// shared memory, half a store: 2.5 instructions. Per weight that is narrower than the tensor cores' type: 1.5 instructions (byte permute,
+// subtract, scale, two or four elements each), as in the interleaved layouts of weight-only kernels.
+constexpr double kCudaPerOutput = 5;
+constexpr double kCudaPerWidened = 3;
+
+/// Rows of a tile that the tensor cores compute when `rows` exist: whole instructions of 64, in narrower tiles 16.
+std::uint64_t padded(std::uint64_t rows, std::uint32_t block) {
+  const std::uint64_t unit = block % 64 == 0 ? 64 : 16;
+  return std::min<std::uint64_t>(block, ceil_div(rows, unit) * unit);
+}
+
+/// The tensor pipe's time that reads of shared memory take: every warp tile of 64 rows reads its rows of A and all of B; where warps load
+/// registers (no clusters), tiles of 64 x 64 each read both.
+double shared_memory_share(const DeviceShape& gpu, const GemmProblem& problem, const GemmTiling& t) {
+  constexpr double kSharedBytesPerClock = 128;
+  const double a = t.block_m * bytes_per_element(problem.a.type), b = t.block_n * bytes_per_element(problem.b.type);
+  const double by_m = std::max(1.0, t.block_m / 64.0), by_n = gpu.max_cluster >= 2 ? 1.0 : std::max(1.0, t.block_n / 64.0);
+  const double rate = tensor_flop_per_clock(gpu) * 2 / bytes_per_element(problem.tensor_type);
+  const double clocks = 2.0 * t.block_m * t.block_n / rate;
+  return std::min(1.0, (a * by_n + b * by_m) / kSharedBytesPerClock / clocks);
+}
+
 /// Rows [first, first + count) that member `index` of `members` loads of a tile of `rows` rows.
 struct Share {
   std::uint64_t first, count;
@@ -51,7 +74,8 @@ class GemmProgram final : public BlockProgram {
         c_load_(problem.c, AccessOp::load),
         out_(t_.split_k > 1 ? problem.workspace : problem.c, AccessOp::store),
         scales_(problem.b_scales, AccessOp::load),
-        scale_cols_(problem.b_scales.rows == 0 ? 0 : problem.b_scales.cols) {
+        scale_cols_(problem.b_scales.rows == 0 ? 0 : problem.b_scales.cols),
+        widen_(bytes_per_element(problem.b.type) < bytes_per_element(problem.tensor_type)) {
     const std::uint64_t items = std::uint64_t{clusters_m_} * clusters_n_ * t_.split_k * cluster_;
     if (items > UINT32_MAX) throw std::invalid_argument("gemm: more than 2^32 tiles");
     items_ = static_cast<std::uint32_t>(items);
@@ -64,10 +88,16 @@ class GemmProgram final : public BlockProgram {
 
   [[nodiscard]] std::uint32_t grid() const { return grid_; }
 
+  /// Epilogues of all parts, and every weight widened once per row of tiles.
+  [[nodiscard]] double cuda_work() const {
+    const double widened = widen_ ? kCudaPerWidened * tiles_m_ * static_cast<double>(n_) * static_cast<double>(k_) : 0;
+    return kCudaPerOutput * t_.split_k * static_cast<double>(m_) * static_cast<double>(n_) + widened;
+  }
+
   [[nodiscard]] std::uint32_t steps(std::uint32_t block) const override {
     const std::uint32_t items = (items_ - block + grid_ - 1) / grid_;
-    if (t_.split_k == 1) return items * k_tiles_;
-    std::uint32_t sum = 0;
+    if (t_.split_k == 1) return items * (k_tiles_ + 1);
+    std::uint32_t sum = items;
     for (std::uint32_t item = block, i = 0; i < items; ++i, item += grid_) sum += k_steps(part_of(item));
     return sum;
   }
@@ -75,12 +105,12 @@ class GemmProgram final : public BlockProgram {
   void fill(std::uint32_t block, std::uint32_t step, Step& out) const override {
     std::uint32_t item = block;
     if (t_.split_k == 1) {
-      if (step >= k_tiles_) {
-        item += step / k_tiles_ * grid_;
-        step %= k_tiles_;
+      if (step > k_tiles_) {
+        item += step / (k_tiles_ + 1) * grid_;
+        step %= k_tiles_ + 1;
       }
     } else {
-      for (std::uint32_t steps; step >= (steps = k_steps(part_of(item))); item += grid_) step -= steps;
+      for (std::uint32_t steps; step >= (steps = k_steps(part_of(item)) + 1); item += grid_) step -= steps;
     }
     const std::uint32_t position = item % cluster_;
     const std::uint32_t rest = item / cluster_;
@@ -92,13 +122,20 @@ class GemmProgram final : public BlockProgram {
     const std::uint32_t tile_n = cluster_col * t_.cluster_n + in_n;
     if (tile_m >= tiles_m_ || tile_n >= tiles_n_) return;  // Idle position of a padded cluster.
 
-    const std::uint32_t k_tile = first_k_tile(part) + step;
-    const std::uint64_t k0 = std::uint64_t{k_tile} * t_.block_k;
-    const std::uint64_t kn = std::min<std::uint64_t>(t_.block_k, k_ - k0);
     const std::uint64_t m0 = std::uint64_t{tile_m} * t_.block_m;
     const std::uint64_t n0 = std::uint64_t{tile_n} * t_.block_n;
     const std::uint64_t rows_m = std::min<std::uint64_t>(t_.block_m, m_ - m0);
     const std::uint64_t rows_n = std::min<std::uint64_t>(t_.block_n, n_ - n0);
+    if (step == k_steps(part)) {  // The epilogue.
+      if (add_c_) c_load_.push(out.loads, m0, rows_m, n0, rows_n);
+      if (add_bias_) bias_.push(out.loads, 0, 1, n0, rows_n);
+      out.work[static_cast<std::size_t>(Pipe::cuda)] = kCudaPerOutput * static_cast<double>(rows_m * rows_n);
+      out_.push(out.stores, part * m_ + m0, rows_m, n0, rows_n);
+      return;
+    }
+    const std::uint32_t k_tile = first_k_tile(part) + step;
+    const std::uint64_t k0 = std::uint64_t{k_tile} * t_.block_k;
+    const std::uint64_t kn = std::min<std::uint64_t>(t_.block_k, k_ - k0);
 
     // Only the blocks of the cluster that have a tile take part in a multicast.
     const std::uint32_t along_n = std::min(t_.cluster_n, tiles_n_ - cluster_col * t_.cluster_n);
@@ -108,13 +145,12 @@ class GemmProgram final : public BlockProgram {
     a_.push(out.loads, m0 + a.first, a.count, k0, kn, along_n);
     b_.push(out.loads, n0 + b.first, b.count, k0, kn, along_m);
     if (scale_cols_ != 0) load_scales(out, n0 + b.first, b.count, k0, kn, step == 0, along_m);
-    out.work[static_cast<std::size_t>(Pipe::tensor)] = 2.0 * static_cast<double>(rows_m * rows_n) * static_cast<double>(kn);
-
-    if (step + 1 == k_steps(part)) {
-      if (add_c_) c_load_.push(out.loads, m0, rows_m, n0, rows_n);
-      if (add_bias_) bias_.push(out.loads, 0, 1, n0, rows_n);
-      out_.push(out.stores, part * m_ + m0, rows_m, n0, rows_n);
-    }
+    const auto flop = [kn](std::uint64_t rows, std::uint64_t cols) {
+      return 2.0 * static_cast<double>(rows * cols) * static_cast<double>(kn);
+    };
+    out.work[static_cast<std::size_t>(Pipe::tensor)] = flop(rows_m, rows_n);
+    out.tensor_padding = flop(padded(rows_m, t_.block_m), padded(rows_n, t_.block_n)) - flop(rows_m, rows_n);
+    if (widen_) out.work[static_cast<std::size_t>(Pipe::cuda)] = kCudaPerWidened * static_cast<double>(rows_n * kn);
   }
 
  private:
@@ -162,6 +198,7 @@ class GemmProgram final : public BlockProgram {
   bool add_c_, add_bias_;
   TileOperand bias_, a_, b_, c_load_, out_, scales_;
   std::uint64_t scale_cols_;
+  bool widen_;  ///< Weights are narrower than what the tensor cores compute in.
   std::uint32_t items_ = 0, grid_ = 0;
 };
 
@@ -272,6 +309,8 @@ Kernel make_gemm(const DeviceShape& gpu, const GemmProblem& problem, const GemmT
   kernel.tensor_type = problem.tensor_type;
   kernel.work[static_cast<std::size_t>(Pipe::tensor)] =
       2.0 * static_cast<double>(problem.a.rows) * static_cast<double>(problem.b.rows) * static_cast<double>(problem.a.cols);
+  kernel.work[static_cast<std::size_t>(Pipe::cuda)] = program->cuda_work();
+  kernel.tensor_share = tensor_share_of(gpu, shared_memory_share(gpu, problem, tiling));
   kernel.footprint = {read_footprint(problem.a), read_footprint(problem.b)};
   if (problem.b_scales.rows != 0) kernel.footprint.push_back(read_footprint(problem.b_scales));
   if (problem.bias.rows != 0 && !split) kernel.footprint.push_back(read_footprint(problem.bias));

@@ -1,11 +1,13 @@
 // The GEMM family: C[m,n] = A[m,k] B[n,k]^T, tiled, with a software pipeline of `stages` k-tiles.
 //
 // A holds activations, B weights (stored n-major: a row of B is one output feature). Per k-step a block loads block_m x block_k of A and
-// block_n x block_k of B, works 2*m*n*k FLOP (of the whole tile, edges included only as far as they exist) on the tensor pipe, and after
-// its last k-step stores block_m x block_n of C. Rows beyond m or n are not loaded. Multicast in a cluster: A tiles are shared by the
-// cluster's blocks along n, B tiles by those along m; each block asks for its share. split_k > 1: `split_k` blocks share one output tile;
-// each stores an fp32 partial tile to `workspace`, and a second kernel (make_split_k_reduce) sums. Not modeled: swizzles inside shared
-// memory, register-level bank effects, stream-K.
+// block_n x block_k of B, and works 2*m*n*k FLOP on the tensor pipe (edges as far as they exist; what the tensor cores compute beyond them
+// is padding); the main loop reaches the share of the tensor rate that shared memory feeds. After its last k-step comes the epilogue:
+// CUDA-core work on every element, and the stores of block_m x block_n of C. Weights narrower than the tensor cores' type are widened on
+// the CUDA cores. Rows beyond m or n are not loaded. Multicast in a cluster: A tiles are shared by the cluster's blocks along n, B tiles by
+// those along m; each block asks for its share. split_k > 1: `split_k` blocks share one output tile; each stores an fp32 partial tile to
+// `workspace`, and a second kernel (make_split_k_reduce) sums. Not modeled: swizzles inside shared memory, register-level bank effects,
+// stream-K.
 #pragma once
 
 #include <cstdint>
@@ -63,6 +65,11 @@ void check_gemm_tiling(const DeviceShape& gpu, const GemmProblem& problem, const
 /// overridden.
 [[nodiscard]] GemmTiling choose_gemm_tiling(const DeviceShape& gpu, std::uint64_t m, std::uint64_t n, std::uint64_t k, DataType weights,
                                             DataType activations);
+
+/// What a library that tries its kernels would try: the best tiling of the rule of each tile shape (block_m, block_n), best first, at most
+/// `count`. The first is choose_gemm_tiling's.
+[[nodiscard]] std::vector<GemmTiling> gemm_tiling_candidates(const DeviceShape& gpu, std::uint64_t m, std::uint64_t n, std::uint64_t k,
+                                                             DataType weights, DataType activations, std::size_t count);
 
 /// label, kernel_class, stage, layer, stream and waits_for are left to the caller (label is set to "gemm " + tiling text).
 [[nodiscard]] Kernel make_gemm(const DeviceShape& gpu, const GemmProblem& problem, const GemmTiling& tiling);

@@ -5,7 +5,7 @@
 // rank tiles and used for nothing else.
 #include <algorithm>
 #include <array>
-#include <limits>
+#include <vector>
 
 #include "traces/gemm.hpp"
 
@@ -50,13 +50,13 @@ class Rule {
         bytes_b_(bytes_per_element(weights)),
         shared_per_sm_(gpu.shared_memory_per_sm != 0 ? gpu.shared_memory_per_sm : 96 * 1024),
         shared_per_block_(gpu.shared_memory_per_block != 0 ? gpu.shared_memory_per_block : 48 * 1024) {
-    // Dense 16-bit FLOP per clock and SM: 1,024 before async copies (V100), 2,048 with them (A100), 4,096 with clusters (H100); eight-bit
-    // operands on both sides run at twice that.
-    tensor_rate_ = !gpu.async_copy ? 1024 : gpu.max_cluster < 2 ? 2048 : 4096;
+    // Eight-bit operands on both sides run at twice the 16-bit rate.
+    tensor_rate_ = tensor_flop_per_clock(gpu);
     if (bytes_a_ <= 1 && bytes_b_ <= 1 && gpu.fp8_tensor) tensor_rate_ *= 2;
   }
 
-  GemmTiling choose() {
+  /// The best of each tile shape, best first.
+  std::vector<GemmTiling> choose(std::size_t count) {
     if (m_ <= kSkinny) {
       const auto rows = static_cast<std::uint32_t>(ceil_div(std::max<std::uint64_t>(m_, 1), 16) * 16);
       for (const std::uint32_t columns : kSkinnyColumns) try_tile({rows, columns}, true);
@@ -67,7 +67,12 @@ class Rule {
         try_tile(tile, false);
       }
     }
-    return best_cost_ < std::numeric_limits<double>::infinity() ? best_ : smallest();
+    std::stable_sort(found_.begin(), found_.end(), [](const Found& a, const Found& b) { return a.cost < b.cost; });
+    if (found_.size() > count) found_.resize(count);
+    std::vector<GemmTiling> tilings;
+    for (const Found& found : found_) tilings.push_back(found.tiling);
+    if (tilings.empty()) tilings.push_back(smallest());
+    return tilings;
   }
 
  private:
@@ -91,8 +96,9 @@ class Rule {
       t.block_n = tile.n;
       t.blocks_per_sm = resident;
       if (!(skinny ? size_skinny_pipeline(t) : size_large_pipeline(t))) continue;
-      for (const Tile cluster : {Tile{1, 1}, Tile{2, 1}, Tile{1, 2}}) {
+      for (const Tile cluster : {Tile{1, 1}, Tile{2, 1}, Tile{1, 2}, Tile{2, 2}}) {
         if (cluster.m * cluster.n > 1 && !clusters) break;
+        if (cluster.m * cluster.n > gpu_.max_cluster) break;
         t.cluster_m = cluster.m;
         t.cluster_n = cluster.n;
         for (const std::uint32_t split : kSplits) {
@@ -142,7 +148,9 @@ class Rule {
     const std::uint64_t tiles_m = ceil_div(m_, t.block_m), tiles_n = ceil_div(n_, t.block_n);
     if (t.cluster_m > tiles_m || t.cluster_n > tiles_n) return;
     const double cost = clocks(t);
-    if (!(cost < best_cost_)) return;
+    const auto same = std::find_if(found_.begin(), found_.end(),
+                                   [&](const Found& f) { return f.tiling.block_m == t.block_m && f.tiling.block_n == t.block_n; });
+    if (same != found_.end() && !(cost < same->cost)) return;
     if (tiles_m > 1 && tiles_n > 1) {
       // Blocks that run together share weights first (along m), in groups of eight rows of tiles.
       t.raster = Raster::grouped;
@@ -150,8 +158,11 @@ class Rule {
     }
     const std::uint64_t slots = std::uint64_t{gpu_.sms} * t.blocks_per_sm;
     t.persistent = !skinny && gpu_.max_cluster >= 2 && t.split_k == 1 && tiles_m * tiles_n > slots;
-    best_ = t;
-    best_cost_ = cost;
+    if (same != found_.end()) {
+      *same = {cost, t};
+    } else {
+      found_.push_back({cost, t});
+    }
   }
 
   static double overlapped(double a, double b) { return std::max(a, b) + kImperfectOverlap * std::min(a, b); }
@@ -187,8 +198,11 @@ class Rule {
   double bytes_a_, bytes_b_;
   std::uint64_t shared_per_sm_, shared_per_block_;
   double tensor_rate_ = 0;
-  GemmTiling best_;
-  double best_cost_ = std::numeric_limits<double>::infinity();
+  struct Found {
+    double cost;
+    GemmTiling tiling;
+  };
+  std::vector<Found> found_;  ///< In the order in which their shapes were first tried.
 };
 
 }  // namespace
@@ -199,7 +213,7 @@ class Rule {
 //   shared memory is short), and the pipeline is as deep as keeps 96 KiB of weights in flight per SM.
 // - larger: 128x128, 128x64, 64x128, 64x64; with asynchronous copies 128x256 and 256x128 as well, with clusters 128x192; k-tiles of 128
 //   bytes (64 where that leaves fewer than three stages or copies are not asynchronous) and up to four stages (two without asynchronous
-//   copies); clusters of two along m or n where the machine has them.
+//   copies); clusters of two along m, n or both where the machine has them.
 // - all: one or two blocks per SM (one above 128x128); where there are fewer tiles than SMs, split_k of 1, 2, 3, 4, 6, 8, 12 or 16 while
 //   each part keeps four k-steps.
 //
@@ -216,7 +230,12 @@ class Rule {
 // in groups of eight along m; machines with clusters (H100) run persistent blocks when there is more than one round.
 GemmTiling choose_gemm_tiling(const DeviceShape& gpu, std::uint64_t m, std::uint64_t n, std::uint64_t k, DataType weights,
                               DataType activations) {
-  return Rule(gpu, m, n, k, weights, activations).choose();
+  return Rule(gpu, m, n, k, weights, activations).choose(1).front();
+}
+
+std::vector<GemmTiling> gemm_tiling_candidates(const DeviceShape& gpu, std::uint64_t m, std::uint64_t n, std::uint64_t k, DataType weights,
+                                               DataType activations, std::size_t count) {
+  return Rule(gpu, m, n, k, weights, activations).choose(std::max<std::size_t>(count, 1));
 }
 
 }  // namespace rooftrace

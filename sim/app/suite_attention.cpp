@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "sim/app/suite_kernels.hpp"
+#include "sim/app/suite_protocol.hpp"
 #include "traces/attention_decode.hpp"
 #include "traces/attention_prefill.hpp"
 
@@ -14,7 +15,7 @@ namespace {
 struct Call {
   std::uint32_t batch, q_heads, kv_heads, head_dim;
   std::uint64_t q_len, kv_len, window;
-  bool causal, decode, warm;
+  bool causal, decode, warm, writes_kv;
   DataType type, kv;
 };
 
@@ -44,13 +45,38 @@ AttentionProblem problem_of(const Call& c, Operands& operands) {
   return p;
 }
 
+/// What an engine's attention operator does first: the new tokens' K and V, in 16 bit, go to the cache.
+Kernel kv_write(const DeviceShape& gpu, const Call& c, const AttentionProblem& problem, Operands& operands) {
+  StreamProblem p;
+  const std::uint64_t bytes = c.batch * c.q_len * c.kv_heads * problem.kv.token_bytes();
+  for (int part = 0; part < 2; ++part) p.sources.push_back(operands.range(bytes));
+  for (const Matrix& matrix : {problem.kv.k, problem.kv.v}) {
+    ByteRange cache;
+    cache.bytes = bytes;
+    cache.role = TensorRole::kv;
+    cache.address = matrix.address;  // Where they lie does not matter to the time; prefill writes all of it.
+    p.destinations.push_back(cache);
+  }
+  p.step_bytes = p.chunk_bytes = problem.kv.token_bytes() * c.kv_heads;  // A block per token.
+  p.blocks_per_sm = 8;
+  p.depth = 1;
+  Kernel kernel = make_stream(gpu, p);
+  kernel.label = "KV write";
+  return kernel;
+}
+
 Trace trace_of_call(const DeviceShape& gpu, const Call& c) {
   Operands operands;
   const AttentionProblem problem = problem_of(c, operands);
-  if (!c.decode) return trace_of({make_attention_prefill(problem, choose_prefill_tiling(gpu, c.head_dim, c.type, c.kv))}, operands);
+  std::vector<Kernel> kernels;
+  if (c.writes_kv) kernels.push_back(kv_write(gpu, c, problem, operands));
+  if (!c.decode) {
+    kernels.push_back(make_attention_prefill(problem, choose_prefill_tiling(gpu, c.head_dim, c.type, c.kv)));
+    return trace_of(std::move(kernels), operands);
+  }
   const DecodeTiling tiling = choose_decode_tiling(gpu, problem);
   const std::uint64_t workspace = operands.take(decode_workspace_bytes(problem, tiling));
-  std::vector<Kernel> kernels{make_attention_decode(problem, tiling, workspace)};
+  kernels.push_back(make_attention_decode(problem, tiling, workspace));
   if (tiling.splits > 1) kernels.push_back(make_attention_combine(problem, tiling, workspace));
   return trace_of(std::move(kernels), operands);
 }
@@ -81,9 +107,11 @@ Prediction predict_attention(const SuiteRow& row, Bench& bench) {
   c.warm = row.text("l2_state") == "warm";
   c.kv = row.data_type("dtype");
   c.type = bytes_per_element(c.kv) < 2 ? DataType::bf16 : c.kv;  // An 8-bit cache meets 16-bit queries.
+  const Protocol& protocol = protocol_of(row);
+  c.writes_kv = protocol.attention_writes_kv;
   Experiment e;
-  e.key = fmt::format("attention {} {} {} {}/{} {} {} {} {} {}", c.decode, dtype, c.batch, c.q_heads, c.kv_heads, c.head_dim, c.q_len,
-                      c.kv_len, c.window, c.causal) +
+  e.key = fmt::format("attention {} {} {} {} {}/{} {} {} {} {} {}", c.writes_kv, c.decode, dtype, c.batch, c.q_heads, c.kv_heads,
+                      c.head_dim, c.q_len, c.kv_len, c.window, c.causal) +
           (c.warm ? " warm" : " cold");
   e.warm = c.warm;
   e.trace = [c](const DeviceShape& gpu) { return trace_of_call(gpu, c); };
@@ -91,7 +119,7 @@ Prediction predict_attention(const SuiteRow& row, Bench& bench) {
   const std::string& quantity = row.text("quantity");
   Prediction p;
   if (quantity == "time_us") {
-    p = time_prediction(outcome, 1e6);
+    p = time_prediction(outcome, 1e6, protocol.per_replay);
     p.group = c.decode ? "decode time" : "prefill time";
     p.goal = "8 %";
   } else if (quantity == "l2_read_bytes") {

@@ -58,10 +58,10 @@ void require_time(const Outcome& outcome) {
 
 }  // namespace
 
-Prediction time_prediction(const Outcome& outcome, double per_second) {
+Prediction time_prediction(const Outcome& outcome, double per_second, double around) {
   require_time(outcome);
   Prediction p;
-  p.simulated = outcome.seconds * per_second;
+  p.simulated = (outcome.seconds + around) * per_second;
   p.bound = outcome.bound * per_second;
   p.side = Side::above;
   p.roofline = outcome.roofline * per_second;

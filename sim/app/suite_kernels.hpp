@@ -29,8 +29,9 @@ class Operands {
 /// The kernels one after the other.
 [[nodiscard]] Trace trace_of(std::vector<Kernel> kernels, const Operands& operands);
 
-/// A time: quantity = seconds * per_second. RowSkipped when the outcome has no time (fidelity cache).
-[[nodiscard]] Prediction time_prediction(const Outcome& outcome, double per_second);
+/// A time: quantity = (seconds + around) * per_second; `around`: seconds of the measured interval outside the kernels (suite_protocol.hpp).
+/// RowSkipped when the outcome has no time (fidelity cache).
+[[nodiscard]] Prediction time_prediction(const Outcome& outcome, double per_second, double around = 0);
 /// A rate: quantity = amount / seconds.
 [[nodiscard]] Prediction rate_prediction(const Outcome& outcome, double amount);
 /// Bytes that nothing can be below `least`; the plain roofline says that, too. RowSkipped at fidelity bound, which simulates none.

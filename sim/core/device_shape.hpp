@@ -28,4 +28,17 @@ struct DeviceShape {
   bool fp8_tensor = false;  ///< Tensor cores compute in fp8; else fp8 weights are widened and computed in 16 bit.
 };
 
+/// Dense 16-bit FLOP per clock and SM: 1,024 before asynchronous copies (V100), 2,048 with them (A100), 4,096 with clusters (H100).
+[[nodiscard]] inline double tensor_flop_per_clock(const DeviceShape& gpu) {
+  return !gpu.async_copy ? 1024 : gpu.max_cluster < 2 ? 2048 : 4096;
+}
+
+/// How much of the sustained tensor rate a main loop reaches that needs `shared` of the tensor pipe's time for reads of shared memory (0 to
+/// 1). Warps that load their operands to registers (mma.sync) do not hide 12 % of it: 128x128 tiles on A100 (shared = 0.5) then reach
+/// 0.943, as the best library GEMMs do at the boost clock (aiconfigurator: 294 of 312 TFLOP/s). Warp-group instructions (machines with
+/// clusters) read shared memory themselves: 8 %, assumed.
+[[nodiscard]] inline double tensor_share_of(const DeviceShape& gpu, double shared) {
+  return 1 / (1 + (gpu.max_cluster >= 2 ? 0.08 : 0.12) * shared);
+}
+
 }  // namespace rooftrace

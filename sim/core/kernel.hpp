@@ -32,6 +32,7 @@ using Work = std::array<double, kPipes>;
 struct Step {
   std::vector<Access> loads;
   Work work{};
+  double tensor_padding = 0;   ///< FLOP the tensor pipe spends on rows and columns of a tile that do not exist: time, but no work.
   std::vector<Access> stores;  ///< Issued when the work is done.
   /// The loads wait until what this block stored so many steps ago has arrived at its far end; 0: for nothing. Ranks of a group are
   /// symmetric: when this GPU's message has arrived there, the neighbour's has arrived here.
@@ -50,6 +51,7 @@ struct Step {
     after = 0;
     pause = 0;
     least = 0;
+    tensor_padding = 0;
   }
 };
 
@@ -108,10 +110,19 @@ struct Kernel {
   std::vector<std::uint32_t>
       waits_for;  ///< Indices of earlier kernels of the trace; the previous kernel of the same stream is waited for as well.
   Unit unit = Unit::sm;
-  std::uint32_t grid = 1;                 ///< Blocks.
-  std::uint32_t blocks_per_sm = 1;        ///< Occupancy: blocks resident on one SM at a time.
-  std::uint32_t depth = 1;                ///< Steps whose loads may be in flight ahead of the work (stages of the software pipeline), >= 1.
+  std::uint32_t grid = 1;           ///< Blocks.
+  std::uint32_t blocks_per_sm = 1;  ///< Occupancy: blocks resident on one SM at a time.
+  std::uint32_t depth = 1;          ///< Steps whose loads may be in flight ahead of the work (stages of the software pipeline), >= 1.
+  /// Loads of the step `depth` ahead go out when the work of a step begins (its buffer is another one), not when it ends.
+  bool early_loads = false;
+  /// A block's first step says where the rest lies (lengths, block table): no other load goes out before its loads have landed.
+  bool first_step_leads = false;
   DataType tensor_type = DataType::bf16;  ///< What Pipe::tensor computes in; sets its rate.
+  /// Share of the sustained tensor rate that the kernel's main loop can feed (shared-memory reads, issue), 0 to 1.
+  double tensor_share = 1;
+  /// Share of the CUDA-core and special-function time of a step that its tensor work does not hide: 0: separate warps run at their own
+  /// pace; 1: one after the other. Only for steps with tensor work.
+  double exposed = 0;
   /// Messages that must cross a link one after the other (ring steps); each costs the link's latency on top of the bytes.
   std::uint32_t serial_hops = 0;
   std::uint32_t longest_wait = 0;  ///< No step has a larger Step::after.

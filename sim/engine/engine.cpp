@@ -144,8 +144,7 @@ class TimedRun {
     block.steps = kernels_[k].program->steps(block.index);
     block.current = 0;
     block.issued = 0;
-    const std::size_t depth = std::max(1U, kernels_[k].depth);
-    if (block.pipeline.size() < depth) block.pipeline.resize(depth);
+    if (block.pipeline.size() < buffers(kernels_[k])) block.pipeline.resize(buffers(kernels_[k]));
     block.waiting = false;
     const std::uint32_t wait = kernels_[k].longest_wait;
     block.arrivals.assign(wait == 0 ? 0 : std::size_t{wait} + 1, 0);
@@ -158,8 +157,11 @@ class TimedRun {
     return {block.place, &records_[block.kernel].q, &records_[block.kernel].cache};
   }
   [[nodiscard]] InFlight& in_flight(Block& block, std::uint32_t step) const {
-    return block.pipeline[step % std::max(1U, kernels_[block.kernel].depth)];
+    return block.pipeline[step % buffers(kernels_[block.kernel])];
   }
+  /// Steps that are in flight or under work at a time.
+  [[nodiscard]] static std::uint32_t buffers(const Kernel& kernel) { return depth(kernel) + (kernel.early_loads ? 1 : 0); }
+  [[nodiscard]] static std::uint32_t depth(const Kernel& kernel) { return std::max(1U, kernel.depth); }
 
   void issue_loads(Block& block, Time now) {
     InFlight& next = in_flight(block, block.issued);
@@ -170,11 +172,11 @@ class TimedRun {
     ++block.issued;
   }
 
-  /// Issues the loads of steps up to `depth` ahead of the current one; stops at a step that must wait, and comes back when it may go on.
-  /// Such a step waits first for the steps before it.
-  void issue_ahead(std::uint32_t slot, Time now) {
+  /// Issues the loads of `count` steps from the current one on, as far as they have not been; stops at a step that must wait, and comes
+  /// back when it may go on. Such a step waits first for the steps before it.
+  void issue_ahead(std::uint32_t slot, Time now, std::uint32_t count) {
     Block& block = blocks_[slot];
-    const std::uint32_t end = std::min(block.steps, block.current + std::max(1U, kernels_[block.kernel].depth));
+    const std::uint32_t end = std::min(block.steps, block.current + count);
     while (block.issued < end && !block.waiting) {
       Step& step = in_flight(block, block.issued).step;
       step.clear();
@@ -203,31 +205,53 @@ class TimedRun {
     Block& block = blocks_[slot];
     block.waiting = false;
     issue_loads(block, now);
-    issue_ahead(slot, now);
+    issue_ahead(slot, now, before_work(block));
     schedule(in_flight(block, block.current).ready, slot, kWork);
+  }
+
+  /// Steps whose loads may be out before the work of the current one begins.
+  [[nodiscard]] std::uint32_t before_work(const Block& block) const {
+    const Kernel& kernel = kernels_[block.kernel];
+    return kernel.first_step_leads && block.current == 0 ? 1 : depth(kernel);
   }
 
   void begin(std::uint32_t slot, Time now) {
     Block& block = blocks_[slot];
-    issue_ahead(slot, now);
+    issue_ahead(slot, now, before_work(block));
     if (block.issued > block.current) schedule(in_flight(block, block.current).ready, slot, kWork);
   }
 
   void work(std::uint32_t slot, Time now) {
     Block& block = blocks_[slot];
+    const Kernel& kernel = kernels_[block.kernel];
+    issue_ahead(slot, now, buffers(kernel));
     const InFlight& flight = in_flight(block, block.current);
-    const Step& step = flight.step;
-    Time end = std::max(now, flight.issued + step.least);
-    for (std::size_t p = 0; p < kPipes; ++p) {
-      if (step.work[p] <= 0 || block.place == scheduler_.copy_engine()) continue;
-      const double rate = spec_.rate(static_cast<Pipe>(p), kernels_[block.kernel].tensor_type);
-      end = std::max(end, pipes_[block.place][p].send(now, Channel::cost(step.work[p], rate)));
-    }
+    Time end = std::max(now, flight.issued + flight.step.least);
+    if (block.place != scheduler_.copy_engine()) end = std::max(end, work_end(kernel, flight.step, pipes_[block.place], now));
     if (end == now) {
       done(slot, now);
     } else {
       schedule(end, slot, kDone);
     }
+  }
+
+  /// Sends a step's work to the pipes of its SM and returns when the last is through.
+  [[nodiscard]] Time work_end(const Kernel& kernel, const Step& step, std::array<Channel, kPipes>& pipes, Time now) const {
+    constexpr auto kTensor = static_cast<std::size_t>(Pipe::tensor);
+    Time end = now;
+    Channel::Cost longest = 0;
+    for (std::size_t p = 0; p < kPipes; ++p) {
+      if (p == kTensor || step.work[p] <= 0) continue;
+      const Channel::Cost cost = Channel::cost(step.work[p], spec_.rate(static_cast<Pipe>(p), kernel.tensor_type));
+      longest = std::max(longest, cost);
+      end = std::max(end, pipes[p].send(now, cost));
+    }
+    const double tensor = step.work[kTensor] + step.tensor_padding;
+    if (tensor <= 0) return end;
+    Channel::Cost cost = Channel::cost(tensor, spec_.rate(Pipe::tensor, kernel.tensor_type) * kernel.tensor_share);
+    // What the tensor work does not hide keeps the tensor pipe idle, for this block and for its neighbours.
+    if (kernel.exposed > 0) cost += static_cast<Channel::Cost>(kernel.exposed * static_cast<double>(longest));
+    return std::max(end, pipes[kTensor].send(now, cost));
   }
 
   void done(std::uint32_t slot, Time now) {
@@ -243,7 +267,7 @@ class TimedRun {
         wait(slot, now);
         return;
       }
-      issue_ahead(slot, now);
+      issue_ahead(slot, now, depth(kernels_[block.kernel]));
       if (block.issued > block.current) schedule(std::max(now, in_flight(block, block.current).ready), slot, kWork);
       return;
     }

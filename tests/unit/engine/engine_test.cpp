@@ -55,6 +55,49 @@ TEST(Engine, LoadsOfTheNextStepsAreInFlightDuringWork) {
   EXPECT_EQ(records[0].end, 2240);
 }
 
+// The same with depth 1 and early loads: load 0 at 1100; work 0 from 1600, when load 1 goes out (there at 2100); work 1 from 2100, load 2
+// there at 2600; work 2 until 2670.
+TEST(Engine, EarlyLoadsGoOutWhenWorkBegins) {
+  FixedMemory memory(500);
+  Kernel k = toy::kernel(1, 3, [](auto, auto s) { return load_and_work(s * 128, 70); });
+  k.early_loads = true;
+  const auto records = run(spec(1), memory, {k});
+  ASSERT_EQ(memory.calls.size(), 3U);
+  EXPECT_EQ(memory.calls[1].now, 1600);
+  EXPECT_EQ(memory.calls[2].now, 2100);
+  EXPECT_EQ(records[0].end, 2670);
+}
+
+// Depth 3, but the first step names the rest: loads 1 and 2 go out when load 0 has landed.
+TEST(Engine, AFirstStepThatLeadsHoldsTheOthersBack) {
+  FixedMemory memory(500);
+  Kernel k = toy::kernel(1, 3, [](auto, auto s) { return load_and_work(s * 128, 70); });
+  k.depth = 3;
+  k.first_step_leads = true;
+  const auto records = run(spec(1), memory, {k});
+  ASSERT_EQ(memory.calls.size(), 3U);
+  EXPECT_EQ(memory.calls[1].now, 1600);
+  EXPECT_EQ(memory.calls[2].now, 1600);
+  EXPECT_EQ(records[0].end, 2100 + 2 * 70);
+}
+
+// Tensor 2 FLOP/ps: 100 FLOP and 20 of padding at a share of 0.75 are 80 ps; 40 ps of CUDA-core work run beside, and a quarter of them is
+// exposed: 1100 + 500 + 80 + 10.
+TEST(Engine, PaddingSharesAndExposedWorkTakeTensorTime) {
+  FixedMemory memory(500);
+  EngineSpec s = spec(1);
+  s.tensor_rate.fill(2e12);
+  Kernel k = toy::kernel(1, 1, [](auto, auto) {
+    Step step = load_and_work(0, 40);
+    step.work[static_cast<std::size_t>(Pipe::tensor)] = 100;
+    step.tensor_padding = 20;
+    return step;
+  });
+  k.tensor_share = 0.75;
+  k.exposed = 0.25;
+  EXPECT_EQ(run(s, memory, {k})[0].end, 1690);
+}
+
 // A chain of n dependent reads takes n x latency.
 TEST(Engine, DependentReadsTakeLatencyEach) {
   FixedMemory memory(375);

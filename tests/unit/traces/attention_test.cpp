@@ -125,17 +125,18 @@ TEST(AttentionPrefill, TouchesQueriesKeysAndValuesOnce) {
 }
 
 // Q tile 32 KiB at head_dim 128 in 16 bit. Two blocks of Q + K + V: A100 (164 KiB) 2 * (32 + 2 * 32 + 1) = 194 no, 2 * (32 + 2 * 16 + 1) =
-// 130 yes: 64 rows. H100 (228 KiB): 194 yes: 128. L40S (100 KiB): 130 no, 2 * (32 + 2 * 8 + 1) = 98 yes: 32.
+// 130 yes: 64 rows. H100 (clusters): one block, 32 + 2 * 2 * 32 + 1 = 161 of 227: 128. L40S (100 KiB): 130 no, 2 * (32 + 2 * 8 + 1) = 98
+// yes: 32.
 TEST(AttentionPrefill, TilesFollowSharedMemory) {
-  const auto kv_rows = [](const DeviceShape& gpu) {
+  const auto kv_rows = [](const DeviceShape& gpu, std::uint32_t blocks) {
     const PrefillTiling tiling = choose_prefill_tiling(gpu, 128, DataType::bf16, DataType::bf16);
     EXPECT_EQ(tiling.q_rows, 128U);
-    EXPECT_EQ(tiling.blocks_per_sm, 2U);
+    EXPECT_EQ(tiling.blocks_per_sm, blocks);
     return tiling.kv_rows;
   };
-  EXPECT_EQ(kv_rows(shapes::a100()), 64U);
-  EXPECT_EQ(kv_rows(shapes::h100()), 128U);
-  EXPECT_EQ(kv_rows(shapes::l40s()), 32U);
+  EXPECT_EQ(kv_rows(shapes::a100(), 2), 64U);
+  EXPECT_EQ(kv_rows(shapes::h100(), 1), 128U);
+  EXPECT_EQ(kv_rows(shapes::l40s(), 2), 32U);
   // head_dim 256 on L40S: Q alone is 64 KiB, so one block: 64 + 2 * 16 + 1 = 97 KiB with 32 rows.
   const PrefillTiling wide = choose_prefill_tiling(shapes::l40s(), 256, DataType::bf16, DataType::bf16);
   EXPECT_EQ(wide.kv_rows, 32U);
@@ -144,12 +145,14 @@ TEST(AttentionPrefill, TilesFollowSharedMemory) {
 
 // Causal, 300 queries and keys, tiles 128x64: query tile 0 (128 rows) sees keys 0..127: 2 tiles, 128 keys; tile 1 (128 rows) 256 keys; tile
 // 2 (44 rows) 300 keys (5 tiles, the last of 44). Pairs: 128 * 128 + 128 * 256 + 44 * 300 = 62,352 per head.
+// CUDA cores: 7 FLOP a pair; O rescaled per tile, 128 * 2 + 128 * 4 + 44 * 5 = 988 rows; O stored, 6 FLOP an element.
 TEST(AttentionPrefill, CausalVisitsTilesUpToTheDiagonalAndCutsTheEdge) {
   const AttentionProblem p = contiguous(2, 4, 2, 64, 300, 300);
   const Kernel kernel = make_attention_prefill(p, {128, 64, 2});
   EXPECT_EQ(kernel.grid, 3U * 2 * 4);
   EXPECT_EQ(tensor_work(kernel), 4.0 * 62352 * 64 * 8);
   EXPECT_EQ(sfu_work(kernel), 62352.0 * 8);
+  EXPECT_EQ(kernel.work[static_cast<std::size_t>(Pipe::cuda)], (7.0 * 62352 + 2 * 988 * 64 + 6 * 300 * 64) * 8);
   EXPECT_EQ(kv_loaded(kernel), (128U + 256 + 300) * 2 * 128 * 8);  // keys, K and V, 64 * 2 B, batch * heads
   EXPECT_THAT(check_kernel(kernel), IsEmpty());
 }
@@ -159,7 +162,7 @@ TEST(AttentionPrefill, QueriesStandAtTheEndOfTheKeys) {
   const AttentionProblem p = contiguous(1, 2, 1, 128, 100, 356);
   const Kernel kernel = make_attention_prefill(p, {128, 64, 2});
   EXPECT_EQ(tensor_work(kernel), 4.0 * 100 * 356 * 128 * 2);
-  EXPECT_EQ(kernel.program->steps(0), 1U + 2 * 6);
+  EXPECT_EQ(kernel.program->steps(0), 2U + 2 * 6);
   EXPECT_THAT(check_kernel(kernel), IsEmpty());
 }
 
@@ -203,8 +206,8 @@ TEST(AttentionPrefill, HeadsOfAGroupFollowEachOther) {
 
 TEST(AttentionPrefill, CausalBlocksTakeTheLongestTileFirst) {
   const Kernel kernel = make_attention_prefill(contiguous(1, 1, 1, 128, 512, 512), {128, 64, 2});
-  EXPECT_EQ(kernel.program->steps(0), 1U + 2 * 8);
-  EXPECT_EQ(kernel.program->steps(3), 1U + 2 * 2);
+  EXPECT_EQ(kernel.program->steps(0), 2U + 2 * 8);
+  EXPECT_EQ(kernel.program->steps(3), 2U + 2 * 2);
 }
 
 TEST(AttentionPrefill, RefusesHeadsThatDoNotGroup) {
@@ -212,17 +215,20 @@ TEST(AttentionPrefill, RefusesHeadsThatDoNotGroup) {
 }
 
 // 4,097 tokens, 8 KV heads, batch 1 on H100. Block of two 64-token tiles: 2 * 32 KiB + 4 * 256 B + 1 KiB = 67,584 B, of which 233,472 B
-// hold 3. 65 tiles; dealt out 4 by 4 (256 tokens, the least) they make 17 splits, 136 blocks of 396 slots: efficiency 0.343; 5 by 5 make
-// 13: 0.263 < 0.85 * 0.343.
+// hold 3. 65 tiles; dealt out 2 by 2 (128 tokens, the least) they make 33 splits, 264 blocks of 396 slots: efficiency 0.667; 3 by 3 make
+// 22: 0.444 < 0.85 * 0.667.
 TEST(AttentionDecode, FewHeadsAreSplitUntilTheGpuIsFull) {
   const AttentionProblem p = paged(contiguous(1, 32, 8, 128, 1, 4097), 16);
   const DecodeTiling tiling = choose_decode_tiling(shapes::h100(), p);
   EXPECT_EQ(tiling.blocks_per_sm, 3U);
-  EXPECT_EQ(tiling.splits, 17U);
+  EXPECT_EQ(tiling.splits, 33U);
+  // Up to 512 tokens FlashAttention-3 does not split, FlashAttention-2 does: 4 tiles of 128, 8 heads each on 216 slots.
+  const AttentionProblem small = paged(contiguous(1, 32, 8, 128, 1, 512), 16);
+  EXPECT_EQ(choose_decode_tiling(shapes::h100(), small).splits, 1U);
+  EXPECT_EQ(choose_decode_tiling(shapes::a100(), small).splits, 4U);
 }
 
-// 256 sequences * 8 heads are 2,048 blocks on 396 slots: 5.17 waves of 6 = 0.862. The best is 1 (or close); 0.862 >= 0.85 of anything: one
-// split.
+// 256 sequences * 8 heads are 2,048 blocks, more than 0.8 * 396 slots: one split.
 TEST(AttentionDecode, ManySequencesAreNotSplit) {
   const AttentionProblem p = paged(contiguous(256, 32, 8, 128, 1, 1025), 16);
   EXPECT_EQ(choose_decode_tiling(shapes::h100(), p).splits, 1U);
@@ -259,6 +265,20 @@ TEST(AttentionDecode, ReadsEveryKeyOnceAndJoinsTheSplits) {
     EXPECT_EQ(measure(combine).at(TensorRole::activations).loaded, decode_workspace_bytes(p, tiling));
     EXPECT_EQ(measure(combine).at(TensorRole::activations).stored, 24U * 256);
   }
+}
+
+// A100: 300 tokens are 3 tiles of 128, K and V each a step; the query heads of a group (4) fill 4 of the tensor tile's 64 rows.
+TEST(AttentionDecode, KAndVAlternateWhereBlocksHaveOneBufferOfEach) {
+  const AttentionProblem p = paged(contiguous(1, 8, 2, 128, 1, 300), 16);
+  const DecodeTiling tiling = choose_decode_tiling(shapes::a100(), p, 1);
+  const Kernel kernel = make_attention_decode(p, tiling, 6ULL << 32);
+  EXPECT_EQ(kernel.program->steps(0), 1U + 2 * 3);
+  EXPECT_TRUE(kernel.early_loads && kernel.first_step_leads);
+  Step step;
+  kernel.program->fill(0, 1, step);
+  EXPECT_EQ(step.work[static_cast<std::size_t>(Pipe::tensor)], 2.0 * 4 * 128 * 128);
+  EXPECT_EQ(step.tensor_padding, 2.0 * 60 * 128 * 128);
+  EXPECT_FALSE(choose_decode_tiling(shapes::h100(), p).alternate);
 }
 
 // Window of 100 tokens (window_left 99) at 1,000 tokens: tokens 900..999.

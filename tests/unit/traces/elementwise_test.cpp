@@ -155,6 +155,19 @@ TEST(Elementwise, SoftmaxGroupsShortRows) {
   EXPECT_EQ(make_softmax(gpu(), matrix(0, 100, 4096), matrix(1, 100, 4096)).grid, 100U);
 }
 
+TEST(Elementwise, LongRowsAreReadInPasses) {
+  // 4,096 columns are more than registers hold: softmax reads them three times, layer norm twice; both write once, and neither needs more.
+  const Matrix in = matrix(0, 10, 4096), out = matrix(1, 10, 4096), gain = matrix(2, 1, 4096);
+  const Kernel softmax = make_softmax(gpu(), in, out), norm = make_layer_norm(gpu(), in, gain, out);
+  EXPECT_EQ(measure(softmax).loaded(), 3 * in.bytes());
+  EXPECT_EQ(measure(norm).loaded(), 2 * (in.bytes() + 10 * gain.bytes()));
+  EXPECT_EQ(measure(norm).stored(), out.bytes());
+  EXPECT_THAT(check_kernel(softmax), IsEmpty());
+  EXPECT_THAT(check_kernel(norm), IsEmpty());
+  const Matrix narrow = matrix(0, 10, 1024), result = matrix(1, 10, 1024);
+  EXPECT_EQ(measure(make_softmax(gpu(), narrow, result)).loaded(), narrow.bytes());
+}
+
 TEST(Elementwise, PaddedPitchesAreHonoured) {
   Matrix in = matrix(0, 7, 50), out = matrix(1, 7, 50);
   in.pitch = 256;

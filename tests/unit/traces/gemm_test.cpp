@@ -6,6 +6,7 @@
 
 #include <random>
 
+#include "tests/unit/traces/shapes.hpp"
 #include "traces/trace_check.hpp"
 
 namespace rooftrace {
@@ -93,11 +94,12 @@ TEST(GemmTrace, AsksL2ForWhatV100CountersMeasured) {
 }
 
 TEST(GemmTrace, ASkinnyStepIsTwoAccesses) {
-  // m = 3, block_k = 256: A is 3 rows of 512 B, B 64 rows of 512 B; 2 * 3 * 64 * 256 FLOP. C is stored by the last of 4096 / 256 steps.
+  // m = 3, block_k = 256: A is 3 rows of 512 B, B 64 rows of 512 B; 2 * 3 * 64 * 256 FLOP, and of the 16 rows
+  // that the tensor cores take 13 are padding. C is stored by the epilogue after 4096 / 256 steps, 5 FLOP an element.
   const GemmProblem p = problem(3, 128, 4096);
   const Kernel kernel = make_gemm(gpu(), p, tile(16, 64, 256));
   EXPECT_EQ(kernel.grid, 2U);
-  EXPECT_EQ(kernel.program->steps(1), 16U);
+  EXPECT_EQ(kernel.program->steps(1), 16U + 1);
   const Step step = step_of(kernel, 1, 2);
   ASSERT_EQ(step.loads.size(), 2U);
   EXPECT_EQ(step.loads[0].address, kA + 2 * 512);
@@ -108,11 +110,31 @@ TEST(GemmTrace, ASkinnyStepIsTwoAccesses) {
   EXPECT_EQ(step.loads[1].row_bytes, 512U);
   EXPECT_EQ(step.work[static_cast<int>(Pipe::tensor)], 2.0 * 3 * 64 * 256);
   EXPECT_THAT(step.stores, IsEmpty());
-  const Step last = step_of(kernel, 1, 15);
+  EXPECT_EQ(step.tensor_padding, 2.0 * 13 * 64 * 256);
+  const Step last = step_of(kernel, 1, 16);
+  EXPECT_THAT(last.loads, IsEmpty());
+  EXPECT_EQ(last.work[static_cast<int>(Pipe::cuda)], 5.0 * 3 * 64);
   ASSERT_EQ(last.stores.size(), 1U);
   EXPECT_EQ(last.stores[0].address, kC + 64 * 2);
   EXPECT_EQ(last.stores[0].rows, 3U);
   EXPECT_EQ(last.stores[0].row_bytes, 128U);
+}
+
+// 128x128x64 in 16 bit. A100: warp tiles of 64 x 64 read 64 rows of A and of B each: (2 * 128 + 2 * 128) * 2 B / 128 B = 8 clocks per
+// element of k beside 2 * 128 * 128 / 2048 = 16: 1 / (1 + 0.12 * 0.5). H100: warp groups of 64 rows read all of B: (128 + 2 * 128) * 2 /
+// 128 = 6 beside 8: 1 / (1 + 0.08 * 0.75).
+TEST(GemmTrace, SharedMemoryFeedsAShareOfTheTensorRate) {
+  const GemmProblem p = problem(256, 256, 256);
+  EXPECT_DOUBLE_EQ(make_gemm(shapes::a100(), p, tile(128, 128, 64)).tensor_share, 1 / (1 + 0.12 * 0.5));
+  EXPECT_DOUBLE_EQ(make_gemm(shapes::h100(), p, tile(128, 128, 64)).tensor_share, 1 / (1 + 0.08 * 0.75));
+}
+
+// Eight-bit weights for 16-bit tensor cores: every element widened once per row of tiles (2), 3 FLOP, beside the epilogue's 5 an element.
+TEST(GemmTrace, NarrowWeightsAreWidenedOnTheCudaCores) {
+  GemmProblem p = problem(20, 32, 64, DataType::int8);
+  const Kernel kernel = make_gemm(gpu(), p, tile(16, 16, 16));
+  EXPECT_EQ(kernel.work[static_cast<int>(Pipe::cuda)], 3.0 * 2 * 32 * 64 + 5.0 * 20 * 32);
+  EXPECT_THAT(check_kernel(kernel), IsEmpty());
 }
 
 TEST(GemmTrace, EdgesAreExact) {
@@ -149,19 +171,20 @@ TEST(GemmTrace, RastersOrderTheTiles) {
 }
 
 TEST(GemmTrace, PersistentBlocksStrideByTheGridAndKeepThePipelineFull) {
-  // 5 x 2 = 10 tiles on 4 SMs with one block each: blocks 0 and 1 take 3 tiles, 2 and 3 take 2; a tile has 3 k-steps.
+  // 5 x 2 = 10 tiles on 4 SMs with one block each: blocks 0 and 1 take 3 tiles, 2 and 3 take 2; a tile has 3 k-steps and an
+  // epilogue.
   const GemmProblem p = problem(40, 16, 24);
   GemmTiling t = tile(8, 8, 8);
   t.persistent = true;
   const Kernel kernel = make_gemm(gpu(4), p, t);
   EXPECT_EQ(kernel.grid, 4U);
-  EXPECT_EQ(kernel.program->steps(1), 9U);
-  EXPECT_EQ(kernel.program->steps(2), 6U);
-  // Block 1, step 7: its third tile is 1 + 2 * 4 = 9, at (4, 1); k-tile 1.
-  const Step step = step_of(kernel, 1, 7);
+  EXPECT_EQ(kernel.program->steps(1), 12U);
+  EXPECT_EQ(kernel.program->steps(2), 8U);
+  // Block 1, step 9: its third tile is 1 + 2 * 4 = 9, at (4, 1); k-tile 1.
+  const Step step = step_of(kernel, 1, 9);
   EXPECT_EQ(step.loads[0].address, kA + 32 * 48 + 16);
   EXPECT_EQ(step.loads[1].address, kB + 8 * 48 + 16);
-  EXPECT_EQ(step_of(kernel, 1, 2).stores.at(0).address, kC + 8 * 2);  // Tile 1 is (0, 1), finished in the middle of the block's steps.
+  EXPECT_EQ(step_of(kernel, 1, 3).stores.at(0).address, kC + 8 * 2);  // Tile 1 is (0, 1), finished in the middle of the block's steps.
   EXPECT_THAT(check_kernel(kernel), IsEmpty());
   GemmTiling plain = t;
   plain.persistent = false;
@@ -211,11 +234,11 @@ TEST(GemmTrace, SplitKPartsCoverKAndTheReduceSums) {
   with_split(p, t, 2);
   const Kernel gemm = make_gemm(gpu(), p, t);
   EXPECT_EQ(gemm.grid, 4U);
-  EXPECT_EQ(gemm.program->steps(2), 2U);
-  EXPECT_EQ(gemm.program->steps(3), 3U);
+  EXPECT_EQ(gemm.program->steps(2), 2U + 1);
+  EXPECT_EQ(gemm.program->steps(3), 3U + 1);
   EXPECT_EQ(step_of(gemm, 3, 0).loads[0].address, kA + 2 * 16);
   // Part 1 of tile (0, 1): rows 8.. of the workspace (its second m rows), columns 8.. in fp32.
-  EXPECT_EQ(step_of(gemm, 3, 2).stores.at(0).address, kWorkspace + 8 * 64 + 32);
+  EXPECT_EQ(step_of(gemm, 3, 3).stores.at(0).address, kWorkspace + 8 * 64 + 32);
   EXPECT_THAT(check_kernel(gemm), IsEmpty());
 
   const Kernel reduce = make_split_k_reduce(gpu(), p, t);

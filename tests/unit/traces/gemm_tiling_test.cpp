@@ -121,10 +121,10 @@ TEST(GemmTilingRule, SplitsKOnlyWhereTilesLeaveTheGpuIdle) {
 }
 
 TEST(GemmTilingRule, LargeKernelsUseTheMachine) {
-  // H100: 8192^3 needs 128x256 with two blocks of a cluster sharing the weights, else L2 could not feed the tensor cores: (128 + 256) rows
-  // * 2 B against 35 B per clock are 22 clocks per k, the tensor cores take 16; shared, it is 14.6.
+  // H100: 8192^3 needs 128x256 with blocks of a cluster sharing operands, else L2 could not feed the tensor cores: (128 + 256) rows * 2 B
+  // against 35 B per clock are 22 clocks per k, the tensor cores take 16; with both halved it is 11.
   const GemmTiling h = choose_gemm_tiling(h100(), 8192, 8192, 8192, kBf16, kBf16);
-  EXPECT_EQ(h.text(), "128x256x64 stages 4 grouped:8 cluster 2x1 persistent");
+  EXPECT_EQ(h.text(), "128x256x64 stages 4 grouped:8 cluster 2x2 persistent");
   EXPECT_EQ(h.blocks_per_sm, 1U);
   const GemmTiling a = choose_gemm_tiling(a100(), 8192, 8192, 8192, kBf16, kBf16);
   EXPECT_GE(a.block_m * a.block_n, 128U * 128U);
@@ -134,6 +134,18 @@ TEST(GemmTilingRule, LargeKernelsUseTheMachine) {
   EXPECT_EQ(choose_gemm_tiling(v100(), 8192, 8192, 8192, kBf16, kBf16).text(), "128x128x32 stages 2 grouped:8");
   // fp8 on both sides: the k-tile stays 128 bytes wide.
   EXPECT_EQ(choose_gemm_tiling(h100(), 8192, 8192, 8192, DataType::fp8, DataType::fp8).block_k, 128U);
+}
+
+TEST(GemmTilingRule, CandidatesAreTheBestOfEachTileShape) {
+  const auto tilings = gemm_tiling_candidates(h100(), 512, 4096, 4096, kBf16, kBf16, 3);
+  ASSERT_EQ(tilings.size(), 3U);
+  EXPECT_EQ(tilings[0].text(), choose_gemm_tiling(h100(), 512, 4096, 4096, kBf16, kBf16).text());
+  for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      EXPECT_TRUE(tilings[i].block_m != tilings[j].block_m || tilings[i].block_n != tilings[j].block_n);
+    }
+  }
+  EXPECT_LE(gemm_tiling_candidates(h100(), 1, 4096, 4096, kBf16, kBf16, 100).size(), 3U);  // Three widths of skinny tiles.
 }
 
 TEST(GemmTilingRule, SmallerTilesOrPartsFillTheSms) {

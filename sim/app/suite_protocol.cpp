@@ -1,0 +1,50 @@
+// The table of measuring methods.
+#include "sim/app/suite_protocol.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string_view>
+
+namespace rooftrace {
+namespace {
+
+struct Entry {
+  std::string_view source;  ///< Part of the column `source`.
+  Protocol protocol;
+};
+
+// aiconfigurator: its collector captures the operator in a CUDA graph, replays the graph six times and divides the interval between two
+// events (collector/helper.py, collector/*/collect_attn.py, collect_gemm.py). The gap between replays: calibrated on the skinny GEMMs of
+// one copy per graph, 8192 x 8192 in bf16, m = 1 to 16: 3.6 to 4.4 us on H100, and 3.5 us on A100 after its bandwidth; one value for all
+// hosts.
+constexpr double kReplayGap = 4e-6;
+
+// LLMCompass: wall clock around one call and a synchronisation (software_model/*.py); gelu and layernorm are compiled functions, softmax is
+// an eager call. Calibrated on the smallest row of softmax (13.1 us) and of gelu (48.2 us), A100, less the simulated kernel.
+constexpr double kEagerCall = 8e-6;
+constexpr double kCompiledCall = 43e-6;
+
+constexpr std::array kEntries{
+    Entry{"aiconfigurator", {kReplayGap, 0, 0, true, true, false}},
+    Entry{"LLMCompass", {0, kEagerCall, kCompiledCall, false, false, true}},
+};
+
+constexpr Protocol kPlain{};
+
+}  // namespace
+
+const Protocol& protocol_of(const SuiteRow& row) {
+  if (!row.has("source")) return kPlain;
+  const std::string& source = row.text("source");
+  const auto found =
+      std::find_if(kEntries.begin(), kEntries.end(), [&](const Entry& e) { return source.find(e.source) != std::string::npos; });
+  return found == kEntries.end() ? kPlain : found->protocol;
+}
+
+double weight_copies(std::uint64_t l2_bytes, std::uint64_t weight_bytes) {
+  const double copies = std::ceil(static_cast<double>(l2_bytes) / static_cast<double>(std::max<std::uint64_t>(weight_bytes, 1)));
+  return std::clamp(copies, 1.0, 5.0);
+}
+
+}  // namespace rooftrace
