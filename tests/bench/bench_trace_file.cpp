@@ -57,9 +57,9 @@ class Recorded final : public BlockProgram {
   std::vector<std::vector<Step>> blocks_;
 };
 
-Trace trace_of(const std::string& stage, const std::string& kernels, const std::string& batch, const std::string& layers) {
-  const std::vector<std::string> line = {"simulate", "--hardware", "h100-sxm", "--model", "llama-3.1-8b",          "--stage",
-                                         stage,      "--batch",    batch,      "--set",   "model.layers=" + layers};
+Trace trace_of(const std::string& stage, const std::string& kernels, const std::string& batch) {
+  const std::vector<std::string> line = {"simulate", "--hardware", "h100-sxm", "--model", "llama-3.1-8b",  "--stage",
+                                         stage,      "--batch",    batch,      "--set",   "model.layers=1"};
   const Scenario scenario = load_scenario(parse_options(line), ConfigPaths::of_process(""));
   Trace trace = trace_workload(scenario, scenario.stages.front());
   std::erase_if(trace.kernels, [&](const Kernel& kernel) { return name(kernel.kernel_class) != kernels; });
@@ -67,28 +67,33 @@ Trace trace_of(const std::string& stage, const std::string& kernels, const std::
   return trace;
 }
 
-struct Written {
+/// The kernels of one layer, `layers` times, each time an arena further up: what is replayed fits the host's caches, what is written does
+/// not repeat.
+std::uint64_t write(const Trace& trace, const std::vector<Recorded>& recorded, std::uint32_t layers, const std::string& path) {
   std::uint64_t accesses = 0;
-};
-
-Written write(const Trace& trace, const std::vector<Recorded>& recorded, const std::string& path) {
-  Written written;
   const auto sink = make_trace_writer(path);
   sink->begin_stage({});
-  for (std::size_t k = 0; k < trace.kernels.size(); ++k) {
+  Step moved;
+  for (std::uint64_t i = 0; i < layers * trace.kernels.size(); ++i) {
+    const std::size_t k = i % trace.kernels.size();
+    const std::uint64_t up = i / trace.kernels.size() * kFrameBytes;
     sink->begin_kernel(trace.kernels[k]);
     for (std::uint32_t b = 0; b < trace.kernels[k].grid; ++b) {
       for (std::uint32_t s = 0; s < recorded[k].steps(b); ++s) {
         const Step& step = recorded[k].at(b, s);
-        sink->add_step(b, s, step.loads, step.work, step.stores);
-        written.accesses += step.loads.size() + step.stores.size();
+        moved.loads = step.loads;
+        moved.stores = step.stores;
+        for (Access& access : moved.loads) access.address += up;
+        for (Access& access : moved.stores) access.address += up;
+        sink->add_step(b, s, moved.loads, step.work, moved.stores);
+        accesses += step.loads.size() + step.stores.size();
       }
     }
     sink->end_kernel();
   }
-  sink->end_stage({trace.address_end, trace.page_role});
+  sink->end_stage();
   sink->finish();
-  return written;
+  return accesses;
 }
 
 std::vector<Recorded> record(const Trace& trace) {
@@ -105,22 +110,22 @@ void count(benchmark::State& state, std::uint64_t records, double goal, std::uin
 }
 
 void write_records(benchmark::State& state, const std::string& stage, const std::string& kernels, const std::string& batch,
-                   const std::string& layers) {
+                   std::uint32_t layers) {
   const tbb::global_control one(tbb::global_control::max_allowed_parallelism, 1);
   const Folder folder;
-  const Trace trace = trace_of(stage, kernels, batch, layers);
+  const Trace trace = trace_of(stage, kernels, batch);
   const std::vector<Recorded> recorded = record(trace);
-  Written written;
-  for (auto _ : state) written = write(trace, recorded, folder.file());
-  count(state, written.accesses, kWriteGoal, std::filesystem::file_size(folder.file()));
+  std::uint64_t accesses = 0;
+  for (auto _ : state) accesses = write(trace, recorded, layers, folder.file());
+  count(state, accesses, kWriteGoal, std::filesystem::file_size(folder.file()));
 }
 
 void read_records(benchmark::State& state, const std::string& stage, const std::string& kernels, const std::string& batch,
-                  const std::string& layers) {
+                  std::uint32_t layers) {
   const tbb::global_control one(tbb::global_control::max_allowed_parallelism, 1);
   const Folder folder;
-  const Trace trace = trace_of(stage, kernels, batch, layers);
-  const std::uint64_t accesses = write(trace, record(trace), folder.file()).accesses;
+  const Trace trace = trace_of(stage, kernels, batch);
+  const std::uint64_t accesses = write(trace, record(trace), layers, folder.file());
   for (auto _ : state) {
     const TraceFile file = open_trace_file(folder.file());
     Step step;
@@ -140,12 +145,12 @@ void read_records(benchmark::State& state, const std::string& stage, const std::
   count(state, accesses, kReadGoal, std::filesystem::file_size(folder.file()));
 }
 
-BENCHMARK_CAPTURE(write_records, decode_gemm, "decode", "ffn_up", "1", "96")->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(write_records, prefill_gemm, "prefill", "ffn_up", "1", "16")->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(write_records, paged_attention, "decode", "attention", "64", "16")->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(read_records, decode_gemm, "decode", "ffn_up", "1", "96")->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(read_records, prefill_gemm, "prefill", "ffn_up", "1", "16")->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(read_records, paged_attention, "decode", "attention", "64", "16")->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(write_records, decode_gemm, "decode", "ffn_up", "1", 96)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(write_records, prefill_gemm, "prefill", "ffn_up", "1", 16)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(write_records, paged_attention, "decode", "attention", "64", 16)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(read_records, decode_gemm, "decode", "ffn_up", "1", 96)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(read_records, prefill_gemm, "prefill", "ffn_up", "1", 16)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(read_records, paged_attention, "decode", "attention", "64", 16)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace rooftrace
