@@ -4,55 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <unordered_map>
+
+#include "traces/byte_set.hpp"
 
 namespace rooftrace {
 namespace {
 
 constexpr std::size_t kMostMessages = 5;
 constexpr std::uint64_t kSector = 32;
-
-/// A set of byte addresses: 4 KiB pages of one bit per byte.
-class ByteSet {
- public:
-  void insert(std::uint64_t begin, std::uint64_t end) {
-    while (begin < end) {
-      const std::uint64_t page = begin / kPage;
-      const std::uint64_t stop = std::min(end, (page + 1) * kPage);
-      insert_in_page(page, begin % kPage, stop - begin);
-      begin = stop;
-    }
-  }
-  [[nodiscard]] std::uint64_t size() const { return size_; }
-
- private:
-  static constexpr std::uint64_t kPage = 4096;
-  using Bits = std::array<std::uint64_t, kPage / 64>;
-
-  void insert_in_page(std::uint64_t page, std::uint64_t offset, std::uint64_t count) {
-    if (page != last_page_ || last_ == nullptr) {
-      last_ = &pages_[page];  // References into an unordered_map stay valid when it grows.
-      last_page_ = page;
-    }
-    while (count > 0) {
-      const std::uint64_t bit = offset % 64;
-      const std::uint64_t n = std::min<std::uint64_t>(count, 64 - bit);
-      const std::uint64_t mask = (n == 64 ? ~0ULL : (1ULL << n) - 1) << bit;
-      std::uint64_t& word = (*last_)[offset / 64];
-      size_ += static_cast<std::uint64_t>(std::popcount(mask & ~word));
-      word |= mask;
-      offset += n;
-      count -= n;
-    }
-  }
-
-  std::unordered_map<std::uint64_t, Bits> pages_;
-  std::uint64_t last_page_ = 0;
-  Bits* last_ = nullptr;
-  std::uint64_t size_ = 0;
-};
 
 struct DistinctSets {
   ByteSet read, written;

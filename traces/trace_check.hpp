@@ -1,7 +1,7 @@
 // Walks a kernel block by block and step by step, and says what it really asks for: the check on every closed form beside a trace.
 //
-// Promise: exact, byte by byte. Distinct bytes are kept in a bitmap with one bit per byte (an eighth of the bytes touched, in host memory),
-// so it is for tests and for `check` commands, not for the simulator's inner loop. Not modeled: caches, time, sectors fetched around a
+// Promise: exact, byte by byte. Distinct bytes are kept in a ByteSet, so it is for tests and for `check` commands, not for the simulator's
+// inner loop. Not modeled: caches, time, sectors fetched around a
 // byte.
 #pragma once
 

@@ -21,6 +21,8 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
 
   void write(std::string_view bytes);
+  /// The temporary's name, for writers that open it themselves; what they write is synced by commit(), after they have closed it.
+  [[nodiscard]] const std::string& temporary() const { return temporary_; }
   void commit();  ///< At most once, after the last write.
 
  private:

@@ -1,11 +1,5 @@
 // rooftrace simulate: scenario in, report and result file out.
 #include <fmt/format.h>
-#include <tbb/global_control.h>
-#include <tbb/parallel_for.h>
-#include <tbb/task_arena.h>
-
-#include <stdexcept>
-#include <thread>
 
 #include "sim/app/atomic_file.hpp"
 #include "sim/app/commands.hpp"
@@ -14,30 +8,14 @@
 #include "sim/app/report_json.hpp"
 #include "sim/app/report_text.hpp"
 #include "sim/app/run_scenario.hpp"
+#include "sim/app/run_stages.hpp"
 #include "sim/app/scenario.hpp"
+#include "sim/app/simulate_trace.hpp"
 #include "sim/app/version.hpp"
 #include "sim/core/error.hpp"
 
 namespace rooftrace {
 namespace {
-
-constexpr unsigned kMaxThreads = 1024;
-
-unsigned thread_count(const Options& options) {
-  if (const auto text = options.value("threads")) return static_cast<unsigned>(integer_option("threads", *text, 1, kMaxThreads));
-  return std::max(1U, std::thread::hardware_concurrency());
-}
-
-/// Stages are independent: each has its own machine state, so the order in which they run changes nothing.
-std::vector<StageResult> run_all(const Scenario& scenario, unsigned threads) {
-  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
-  tbb::task_arena arena(static_cast<int>(threads));
-  std::vector<StageResult> results(scenario.stages.size());
-  arena.execute([&] {
-    tbb::parallel_for(std::size_t{0}, results.size(), [&](std::size_t i) { results[i] = run_workload(scenario, scenario.stages[i]); });
-  });
-  return results;
-}
 
 RunResult describe_run(const Scenario& scenario, const Options& options) {
   RunResult result;
@@ -71,19 +49,23 @@ void remark(const Scenario& scenario, const Notes& notes) {
   }
 }
 
+RunResult simulate_scenario(const Options& options, unsigned threads, const Notes& notes) {
+  const Scenario scenario = load_scenario(options, ConfigPaths::of_process(options.value("configs").value_or("")));
+  remark(scenario, notes);
+  RunResult result = describe_run(scenario, options);
+  result.stages = run_stages(scenario.stages.size(), threads, [&](std::size_t i) { return run_workload(scenario, scenario.stages[i]); });
+  return result;
+}
+
 }  // namespace
 
 int command_simulate(const Options& options) {
-  const ConfigPaths paths = ConfigPaths::of_process(options.value("configs").value_or(""));
-  const Scenario scenario = load_scenario(options, paths);
   const unsigned threads = thread_count(options);
   const auto output = options.value("output");
   if (output) check_writable(*output);
 
   const Notes notes(options.quiet);
-  remark(scenario, notes);
-  RunResult result = describe_run(scenario, options);
-  result.stages = run_all(scenario, threads);
+  const RunResult result = options.value("trace") ? simulate_trace(options, threads) : simulate_scenario(options, threads, notes);
 
   // The file first: a report that cannot be printed must not cost the result.
   if (output) {

@@ -17,14 +17,18 @@ Trace trace_workload(const Scenario& scenario, const WorkloadOptions& stage) {
   }
 }
 
-StageResult run_trace(const Scenario& scenario, const WorkloadOptions& stage, const Trace& trace) {
+std::uint64_t tokens_of(const WorkloadOptions& stage) {
   const std::uint64_t per_sequence = stage.stage == Stage::decode ? 1 : stage.prompt;
+  return stage.batch * per_sequence;
+}
+
+StageResult run_trace(const Scenario& scenario, const WorkloadOptions& stage, const Trace& trace) {
   RunOptions run;
   run.fidelity = scenario.fidelity;
   run.layers_auto = scenario.layers_auto;
   run.warm = scenario.warm;
   run.group = stage.tp;
-  return run_stage(scenario.machine, trace, stage.stage, stage.batch * per_sequence, run);
+  return run_stage(scenario.machine, trace, stage.stage, tokens_of(stage), run);
 }
 
 StageResult run_workload(const Scenario& scenario, const WorkloadOptions& stage) {

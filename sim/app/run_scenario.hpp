@@ -14,6 +14,8 @@ namespace rooftrace {
 /// The same in two steps, for who runs several machines over one trace: a trace depends on the model, the stage and the machine's
 /// DeviceShape only.
 [[nodiscard]] Trace trace_workload(const Scenario& scenario, const WorkloadOptions& stage);
+/// Tokens that a stage makes or takes in: batch (decode), batch * prompt (prefill).
+[[nodiscard]] std::uint64_t tokens_of(const WorkloadOptions& stage);
 [[nodiscard]] StageResult run_trace(const Scenario& scenario, const WorkloadOptions& stage, const Trace& trace);
 
 }  // namespace rooftrace
