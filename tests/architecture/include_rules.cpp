@@ -39,9 +39,10 @@ const std::vector<Room>& rooms() {
       {"sim/core/", {}},
       {"sim/engine/", {"sim/core/"}},
       {"sim/machine/", {"sim/core/", "sim/engine/"}},
+      {"traces/import/", {"sim/core/", "traces/", "traces/file/", "traces/capture/"}},
       {"traces/", {"sim/core/"}},
       {"analysis/", {"sim/core/"}},
-      {"sim/app/", {"sim/core/", "sim/engine/", "sim/machine/", "traces/", "analysis/"}},
+      {"sim/app/", {"sim/core/", "sim/engine/", "sim/machine/", "traces/", "traces/import/", "analysis/"}},
   };
   return kRooms;
 }
@@ -55,7 +56,9 @@ const std::vector<LibraryRule>& library_rules() {
       {"tbb/", "TBB", R"(sim/app/(command_simulate|sweep_run|validate_run)\.cpp)"},
       {"oneapi/tbb", "TBB", R"(sim/app/(command_simulate|sweep_run|validate_run)\.cpp)"},
       {"yaml-cpp/", "yaml-cpp", R"(sim/core/config[a-z0-9_]*\.cpp)"},
-      {"nlohmann/", "nlohmann-json", R"((sim/app|traces)/[^/]*\.cpp)"},
+      {"nlohmann/", "nlohmann-json", R"((sim/app|traces|traces/import)/[^/]*\.cpp)"},
+      {"lzma.h", "liblzma", R"(traces/import/byte_source\.cpp)"},
+      {"zstd.h", "zstd", R"(traces/import/accelsim_tracez\.cpp)"},
       {"spdlog/", "spdlog", R"(sim/app/[^/]*\.cpp)"},
       {"gtest/", "GoogleTest", "tests/.*"},
       {"gmock/", "GoogleTest", "tests/.*"},
