@@ -39,10 +39,11 @@ const std::vector<Room>& rooms() {
       {"sim/core/", {}},
       {"sim/engine/", {"sim/core/"}},
       {"sim/machine/", {"sim/core/", "sim/engine/"}},
+      {"traces/file/", {"sim/core/", "traces/"}},
       {"traces/import/", {"sim/core/", "traces/", "traces/file/", "traces/capture/"}},
       {"traces/", {"sim/core/"}},
       {"analysis/", {"sim/core/"}},
-      {"sim/app/", {"sim/core/", "sim/engine/", "sim/machine/", "traces/", "traces/import/", "analysis/"}},
+      {"sim/app/", {"sim/core/", "sim/engine/", "sim/machine/", "traces/", "traces/file/", "traces/import/", "analysis/"}},
   };
   return kRooms;
 }
@@ -51,10 +52,11 @@ const std::vector<LibraryRule>& library_rules() {
   static const std::vector<LibraryRule> kRules = {
       {"boost/graph/", "Boost.Graph", R"(sim/machine/topology\.cpp|sim/engine/kernel_graph\.cpp)"},
       {"boost/program_options", "Boost.Program_options", R"(sim/app/[^/]*\.(cpp|hpp))"},
-      {"hdf5", "HDF5", R"(sim/app/report_hdf5[a-z0-9_]*\.cpp)"},
-      {"H5", "HDF5", R"(sim/app/report_hdf5[a-z0-9_]*\.cpp)"},
-      {"tbb/", "TBB", R"(sim/app/(command_simulate|sweep_run|validate_run)\.cpp)"},
-      {"oneapi/tbb", "TBB", R"(sim/app/(command_simulate|sweep_run|validate_run)\.cpp)"},
+      {"hdf5", "HDF5", R"(sim/app/report_hdf5[a-z0-9_]*\.cpp|traces/file/(column_file_read|column_file_write|hdf5_calls)\.cpp)"},
+      {"H5", "HDF5", R"(sim/app/report_hdf5[a-z0-9_]*\.cpp|traces/file/(column_file_read|column_file_write|hdf5_calls)\.cpp)"},
+      {"tbb/", "TBB", R"(sim/app/(run_stages|sweep_run|validate_run)\.cpp|traces/file/chunk_pipeline\.cpp)"},
+      {"oneapi/tbb", "TBB", R"(sim/app/(run_stages|sweep_run|validate_run)\.cpp|traces/file/chunk_pipeline\.cpp)"},
+      {"zlib.h", "zlib", R"(traces/file/chunk_codec\.cpp)"},
       {"yaml-cpp/", "yaml-cpp", R"(sim/core/config[a-z0-9_]*\.cpp)"},
       {"nlohmann/", "nlohmann-json", R"((sim/app|traces|traces/import)/[^/]*\.cpp)"},
       {"lzma.h", "liblzma", R"(traces/import/byte_source\.cpp)"},
@@ -67,6 +69,7 @@ const std::vector<LibraryRule>& library_rules() {
   return kRules;
 }
 
+/// The innermost: rooms inside rooms stand before them in the list.
 const Room* room_of(std::string_view path) {
   for (const Room& room : rooms()) {
     if (path.starts_with(room.folder)) return &room;

@@ -45,10 +45,20 @@ void StageRecords::bad_row(Column column, std::uint64_t row, const std::string& 
   throw UserError(fmt::format("{}: {}: row {}: {}", columns_.source().name(), path_of(column), row, why));
 }
 
+std::uint64_t StageRecords::next_of(Column column, std::uint64_t row, Table counted) {
+  const bool last = row + 1 >= columns_.source().rows(shape_of(column).table);
+  return last ? columns_.source().rows(counted) : columns_.at<std::uint64_t>(column, row + 1);
+}
+
 std::uint32_t StageRecords::steps_locked(const KernelBlocks& kernel, std::uint32_t block) {
   if (block >= kernel.grid) fail(kernel, block, 0, fmt::format("the grid has {} blocks", kernel.grid));
   const auto steps = columns_.at<std::uint32_t>(Column::block_steps, kernel.first_block + block);
   if (steps == 0) fail(kernel, block, 0, "the block has no steps");
+  // Blocks that shared steps could make a small file walk for ever.
+  const std::uint64_t row = kernel.first_block + block;
+  const std::uint64_t first = columns_.at<std::uint64_t>(Column::block_first_step, row);
+  if (first > columns_.source().rows(Table::step) || first + steps != next_of(Column::block_first_step, row, Table::step))
+    fail(kernel, block, 0, "its steps do not end where others begin");
   return steps;
 }
 
@@ -65,24 +75,24 @@ std::uint32_t StageRecords::sm(const KernelBlocks& kernel, std::uint32_t block) 
 
 void StageRecords::fill(const KernelBlocks& kernel, std::uint32_t block, std::uint32_t step, Step& out) {
   const std::scoped_lock lock(mutex_);
-  if (const std::uint32_t steps = steps_locked(kernel, block); step >= steps)
-    fail(kernel, block, step, fmt::format("the block has {}", steps));
+  const std::uint32_t steps = steps_locked(kernel, block);
+  if (step >= steps) fail(kernel, block, step, fmt::format("the block has {} steps", steps));
   const std::uint64_t block_row = kernel.first_block + block;
-  const std::uint64_t all_steps = columns_.source().rows(Table::step), all_accesses = columns_.source().rows(Table::access);
-  const auto first_step = columns_.at<std::uint64_t>(Column::block_first_step, block_row);
-  if (first_step >= all_steps || step >= all_steps - first_step) fail(kernel, block, step, "its row is beyond those of /step");
-  const std::uint64_t step_row = first_step + step;
+  const std::uint64_t step_row = columns_.at<std::uint64_t>(Column::block_first_step, block_row) + step;
   const Kind kind = kind_at(columns_.at<std::uint32_t>(Column::step_kind, step_row));
   const std::uint64_t count = std::uint64_t{kind.loads} + kind.stores;
   const auto first_access = columns_.at<std::uint64_t>(Column::block_first_access, block_row);
-  const std::uint64_t behind = std::uint64_t{columns_.at<std::uint32_t>(Column::step_first_access, step_row)} + count;
-  if (first_access > all_accesses || behind > all_accesses - first_access)
-    fail(kernel, block, step, "its rows are beyond those of /access");
+  const std::uint64_t first = first_access + columns_.at<std::uint32_t>(Column::step_first_access, step_row);
+  const bool last = step + 1 == steps;
+  const std::uint64_t behind = last ? next_of(Column::block_first_access, block_row, Table::access)
+                                    : first_access + columns_.at<std::uint32_t>(Column::step_first_access, step_row + 1);
+  if (first > columns_.source().rows(Table::access) || first + count != behind)
+    fail(kernel, block, step, fmt::format("its {} accesses from row {} on do not end where others begin", count, first));
 
   out.work = kind.work;
   out.loads.reserve(kind.loads);
   out.stores.reserve(kind.stores);
-  std::uint64_t row = first_access + behind - count;
+  std::uint64_t row = first;
   for (std::uint64_t done = 0; done < count;) {
     const auto addresses = columns_.run<std::uint64_t>(Column::access_address, row, count - done);
     const auto shapes = columns_.run<std::uint32_t>(Column::access_shape, row, addresses.size());

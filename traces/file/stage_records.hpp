@@ -2,7 +2,8 @@
 //
 // Promises: thread-safe (one lock per stage; different stages do not wait for each other but while a chunk is read from the disk); memory
 // of the chunks that the blocks in flight need, up to a budget, beyond which chunks are decoded again: slower, never wrong. Every record
-// obeys access_laws.hpp and lies below address_end, or there is a UserError "FILE: kernel 3 ("gemm") block 17 step 4: ...".
+// obeys access_laws.hpp, lies below address_end and belongs to one step of one block (a small file cannot walk for ever), or there is a
+// UserError "FILE: kernel 3 ("gemm") block 17 step 4: ...".
 #pragma once
 
 #include <cstdint>
@@ -59,6 +60,8 @@ class StageRecords {
 
   [[noreturn]] void fail(const KernelBlocks& kernel, std::uint32_t block, std::uint32_t step, const std::string& why) const;
   [[noreturn]] void bad_row(Column column, std::uint64_t row, const std::string& why) const;
+  /// Where what follows `row` begins, in rows of `counted`.
+  [[nodiscard]] std::uint64_t next_of(Column column, std::uint64_t row, Table counted);
   [[nodiscard]] std::uint32_t steps_locked(const KernelBlocks& kernel, std::uint32_t block);
   [[nodiscard]] const Kind& kind_at(std::uint64_t row);
   [[nodiscard]] const Shape& shape_at(std::uint64_t row);

@@ -37,14 +37,14 @@ inline constexpr std::array<TableShape, kTables> kTableShapes = {{
     {"wait", 1024},
     {"footprint", 1024},
     {"page", kRecordChunk},
-    {"block", kRecordChunk},
+    {"block", 16384},
     {"step", kRecordChunk},
     {"step_kind", 4096},
     {"access", kRecordChunk},
     {"access_shape", 4096},
     {"tensor", 1024},
     {"note", 64},
-    {"text", kRecordChunk},
+    {"text", 16384},
 }};
 
 enum class Column : std::uint8_t {
