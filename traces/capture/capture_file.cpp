@@ -115,8 +115,12 @@ std::string to_bytes(const Capture& capture) {
     }
     header.dropped += entry.dropped;
   }
+  std::vector<Allocation> sorted = capture.allocations;
+  std::stable_sort(sorted.begin(), sorted.end(), [](const Allocation& one, const Allocation& other) {
+    return one.base != other.base ? one.base < other.base : one.first_kernel < other.first_kernel;
+  });
   std::vector<AllocationEntry> allocations;
-  for (const Allocation& allocation : capture.allocations) {
+  for (const Allocation& allocation : sorted) {
     AllocationEntry& entry = allocations.emplace_back();
     text.add(allocation.name, entry.name_text, entry.name_bytes);
     entry.base = allocation.base;
@@ -124,9 +128,6 @@ std::string to_bytes(const Capture& capture) {
     entry.first_kernel = allocation.first_kernel;
     entry.end_kernel = allocation.end_kernel;
   }
-  std::stable_sort(allocations.begin(), allocations.end(), [](const AllocationEntry& a, const AllocationEntry& b) {
-    return a.base != b.base ? a.base < b.base : a.first_kernel < b.first_kernel;
-  });
 
   const std::string names = text.padded();
   header.text_bytes = names.size();
