@@ -5,8 +5,8 @@
 namespace rooftrace::capture {
 namespace {
 
-constexpr std::uint64_t kA = 12;
-constexpr std::uint64_t kB = 13;
+constexpr std::uint64_t kGemmSeedA = 12;
+constexpr std::uint64_t kGemmSeedB = 13;
 
 /// C[m, n] = A[m, k] x B[n, k]^T with either kernel.
 class Gemm : public Case {
@@ -24,8 +24,8 @@ class Gemm : public Case {
   void prepare(Device& device, unsigned copies) override {
     for (unsigned i = 0; i < copies; ++i) {
       const std::string number = std::to_string(i);
-      a_.push_back(device.allocate_random("a" + number, std::uint64_t{m_} * k_, kA));
-      b_.push_back(device.allocate_random("b" + number, std::uint64_t{n_} * k_, kB));
+      a_.push_back(device.allocate_random("a" + number, std::uint64_t{m_} * k_, kGemmSeedA));
+      b_.push_back(device.allocate_random("b" + number, std::uint64_t{n_} * k_, kGemmSeedB));
       c_.push_back(device.allocate<Bf16>("c" + number, std::uint64_t{m_} * n_));
       if (tma_) {
         map_a_.push_back(device.tensor_map(a_.back(), m_, k_, kGemmM));
@@ -53,7 +53,7 @@ class Gemm : public Case {
       for (unsigned column = row % column_step; column < n_; column += column_step) {
         double want = 0;
         for (unsigned i = 0; i < k_; ++i) {
-          want += double{random_bf16(kA, std::uint64_t{row} * k_ + i)} * random_bf16(kB, std::uint64_t{column} * k_ + i);
+          want += double{random_bf16(kGemmSeedA, std::uint64_t{row} * k_ + i)} * random_bf16(kGemmSeedB, std::uint64_t{column} * k_ + i);
         }
         error.add(to_float(got[column]), want);
       }

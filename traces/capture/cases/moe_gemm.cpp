@@ -5,8 +5,8 @@
 namespace rooftrace::capture {
 namespace {
 
-constexpr std::uint64_t kTokens = 14;
-constexpr std::uint64_t kWeights = 15;
+constexpr std::uint64_t kMoeTokenSeed = 14;
+constexpr std::uint64_t kMoeWeightSeed = 15;
 
 class MoeGemm : public Case {
  public:
@@ -29,8 +29,8 @@ class MoeGemm : public Case {
     tile_used_device_ = device.allocate("tile_rows_used", tile_used_);
     for (unsigned i = 0; i < copies; ++i) {
       const std::string number = std::to_string(i);
-      x_.push_back(device.allocate_random("tokens" + number, std::uint64_t{tokens_} * k_, kTokens));
-      weights_.push_back(device.allocate_random("weights" + number, std::uint64_t{experts_} * n_ * k_, kWeights));
+      x_.push_back(device.allocate_random("tokens" + number, std::uint64_t{tokens_} * k_, kMoeTokenSeed));
+      weights_.push_back(device.allocate_random("weights" + number, std::uint64_t{experts_} * n_ * k_, kMoeWeightSeed));
       out_.push_back(device.allocate<Bf16>("out" + number, slot_token_.size() * n_));
     }
   }
@@ -51,8 +51,8 @@ class MoeGemm : public Case {
       for (auto column = static_cast<unsigned>(slot % column_step); column < n_; column += column_step) {
         double want = 0;
         for (unsigned i = 0; i < k_; ++i) {
-          want += double{random_bf16(kTokens, std::uint64_t{slot_token_[slot]} * k_ + i)} *
-                  random_bf16(kWeights, weight + std::uint64_t{column} * k_ + i);
+          want += double{random_bf16(kMoeTokenSeed, std::uint64_t{slot_token_[slot]} * k_ + i)} *
+                  random_bf16(kMoeWeightSeed, weight + std::uint64_t{column} * k_ + i);
         }
         error.add(to_float(got[column]), want);
       }

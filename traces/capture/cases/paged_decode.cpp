@@ -5,9 +5,9 @@
 namespace rooftrace::capture {
 namespace {
 
-constexpr std::uint64_t kQuery = 5;
-constexpr std::uint64_t kKeys = 6;
-constexpr std::uint64_t kValues = 7;
+constexpr std::uint64_t kDecodeQuerySeed = 5;
+constexpr std::uint64_t kDecodeKeySeed = 6;
+constexpr std::uint64_t kDecodeValueSeed = 7;
 
 class PagedDecode : public Case {
  public:
@@ -42,11 +42,11 @@ class PagedDecode : public Case {
     const std::uint64_t cache = pages * kPageTokens * kv_heads_ * kDecodeHead;
     unsigned* const device_table = device.allocate("block_table", table);
     unsigned* const device_lengths = device.allocate("lengths", lengths);
-    q_ = device.allocate_random("q", heads * kDecodeHead, kQuery);
+    q_ = device.allocate_random("q", heads * kDecodeHead, kDecodeQuerySeed);
     for (unsigned i = 0; i < copies; ++i) {
       const std::string number = std::to_string(i);
-      PagedCache paged{device.allocate_random("keys" + number, cache, kKeys),
-                       device.allocate_random("values" + number, cache, kValues),
+      PagedCache paged{device.allocate_random("keys" + number, cache, kDecodeKeySeed),
+                       device.allocate_random("values" + number, cache, kDecodeValueSeed),
                        device_table,
                        device_lengths,
                        per_sequence,
@@ -102,7 +102,8 @@ class PagedDecode : public Case {
     for (unsigned t = first; t < length; ++t) {
       double dot = 0;
       const std::uint64_t key = place(t);
-      for (unsigned d = 0; d < kDecodeHead; ++d) dot += double{random_bf16(kQuery, head * kDecodeHead + d)} * random_bf16(kKeys, key + d);
+      for (unsigned d = 0; d < kDecodeHead; ++d)
+        dot += double{random_bf16(kDecodeQuerySeed, head * kDecodeHead + d)} * random_bf16(kDecodeKeySeed, key + d);
       score[t - first] = dot / std::sqrt(static_cast<double>(kDecodeHead));
       top = std::max(top, score[t - first]);
     }
@@ -112,7 +113,7 @@ class PagedDecode : public Case {
       const double weight = std::exp(score[t - first] - top);
       const std::uint64_t value = place(t);
       total += weight;
-      for (unsigned d = 0; d < kDecodeHead; ++d) want[d] += weight * random_bf16(kValues, value + d);
+      for (unsigned d = 0; d < kDecodeHead; ++d) want[d] += weight * random_bf16(kDecodeValueSeed, value + d);
     }
     const std::vector<Bf16> got = device.download(out_[0] + head * kDecodeHead, kDecodeHead);
     for (unsigned d = 0; d < kDecodeHead; ++d) error.add(to_float(got[d]), want[d] / total);

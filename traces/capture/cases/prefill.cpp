@@ -5,9 +5,9 @@
 namespace rooftrace::capture {
 namespace {
 
-constexpr std::uint64_t kQuery = 9;
-constexpr std::uint64_t kKeys = 10;
-constexpr std::uint64_t kValues = 11;
+constexpr std::uint64_t kPrefillQuerySeed = 9;
+constexpr std::uint64_t kPrefillKeySeed = 10;
+constexpr std::uint64_t kPrefillValueSeed = 11;
 
 class Prefill : public Case {
  public:
@@ -24,9 +24,9 @@ class Prefill : public Case {
     const std::uint64_t matrix = std::uint64_t{tokens_} * kPrefillHead;
     for (unsigned i = 0; i < copies; ++i) {
       const std::string number = std::to_string(i);
-      q_.push_back(device.allocate_random("q" + number, batch_ * q_heads_ * matrix, kQuery));
-      keys_.push_back(device.allocate_random("keys" + number, batch_ * kv_heads_ * matrix, kKeys));
-      values_.push_back(device.allocate_random("values" + number, batch_ * kv_heads_ * matrix, kValues));
+      q_.push_back(device.allocate_random("q" + number, batch_ * q_heads_ * matrix, kPrefillQuerySeed));
+      keys_.push_back(device.allocate_random("keys" + number, batch_ * kv_heads_ * matrix, kPrefillKeySeed));
+      values_.push_back(device.allocate_random("values" + number, batch_ * kv_heads_ * matrix, kPrefillValueSeed));
       out_.push_back(device.allocate<Bf16>("out" + number, batch_ * q_heads_ * matrix));
     }
   }
@@ -61,7 +61,8 @@ class Prefill : public Case {
     for (unsigned t = 0; t <= query; ++t) {
       double dot = 0;
       const std::uint64_t key = (kv * tokens_ + t) * kPrefillHead;
-      for (unsigned d = 0; d < kPrefillHead; ++d) dot += double{random_bf16(kQuery, row * kPrefillHead + d)} * random_bf16(kKeys, key + d);
+      for (unsigned d = 0; d < kPrefillHead; ++d)
+        dot += double{random_bf16(kPrefillQuerySeed, row * kPrefillHead + d)} * random_bf16(kPrefillKeySeed, key + d);
       score[t] = dot / std::sqrt(static_cast<double>(kPrefillHead));
       top = std::max(top, score[t]);
     }
@@ -70,7 +71,7 @@ class Prefill : public Case {
     for (unsigned t = 0; t <= query; ++t) {
       const double weight = std::exp(score[t] - top);
       total += weight;
-      for (unsigned d = 0; d < kPrefillHead; ++d) want[d] += weight * random_bf16(kValues, (kv * tokens_ + t) * kPrefillHead + d);
+      for (unsigned d = 0; d < kPrefillHead; ++d) want[d] += weight * random_bf16(kPrefillValueSeed, (kv * tokens_ + t) * kPrefillHead + d);
     }
     const std::vector<Bf16> got = device.download(out_[0] + row * kPrefillHead, kPrefillHead);
     for (unsigned d = 0; d < kPrefillHead; ++d) error.add(to_float(got[d]), want[d] / total);

@@ -5,7 +5,7 @@
 namespace rooftrace::capture {
 namespace {
 
-constexpr float kEpsilon = 1e-5F;
+constexpr float kNormEpsilon = 1e-5F;
 
 class RmsNorm : public Case {
  public:
@@ -22,7 +22,7 @@ class RmsNorm : public Case {
   }
   void launch(Device& device, unsigned copy) override {
     const LaunchShape shape{"rms_norm", static_cast<unsigned>(rows_), 1, 1, kNormThreads, kNormShared};
-    device.launch(shape, rms_norm<NoTrace>, rms_norm<WarpTrace>, x_[copy], weight_, y_[copy], cols_, kEpsilon);
+    device.launch(shape, rms_norm<NoTrace>, rms_norm<WarpTrace>, x_[copy], weight_, y_[copy], cols_, kNormEpsilon);
   }
   double error(Device& device) override {
     RelativeError error;
@@ -31,7 +31,7 @@ class RmsNorm : public Case {
       const std::vector<Bf16> got = device.download(y_[0] + row * cols_, cols_);
       double sum = 0;
       for (unsigned c = 0; c < cols_; ++c) sum += std::pow(random_bf16(1, row * cols_ + c), 2);
-      const double scale = 1 / std::sqrt(sum / cols_ + kEpsilon);
+      const double scale = 1 / std::sqrt(sum / cols_ + kNormEpsilon);
       for (unsigned c = 0; c < cols_; ++c) error.add(to_float(got[c]), random_bf16(1, row * cols_ + c) * scale * random_bf16(2, c));
     }
     return error.value();

@@ -5,8 +5,8 @@
 namespace rooftrace::capture {
 namespace {
 
-constexpr unsigned kPositions = 4096;
-constexpr double kTheta = 500000;  // Llama 3's.
+constexpr unsigned kRopePositions = 4096;
+constexpr double kRopeTheta = 500000;  // Llama 3's.
 
 class Rope : public Case {
  public:
@@ -16,7 +16,7 @@ class Rope : public Case {
   void prepare(Device& device, unsigned copies) override {
     std::vector<float> cosines;
     std::vector<float> sines;
-    for (unsigned position = 0; position < kPositions; ++position) {
+    for (unsigned position = 0; position < kRopePositions; ++position) {
       for (unsigned i = 0; i < kRopeHead / 2; ++i) {
         cosines.push_back(static_cast<float>(std::cos(angle(position, i))));
         sines.push_back(static_cast<float>(std::sin(angle(position, i))));
@@ -53,12 +53,12 @@ class Rope : public Case {
   }
   Cost cost() const override {
     const std::uint64_t data = tokens_ * heads_ * kRopeHead * 2;
-    return {3 * tokens_ * heads_ * kRopeHead, data + std::min<std::uint64_t>(tokens_, kPositions) * kRopeHead * 4 + tokens_ * 4, data};
+    return {3 * tokens_ * heads_ * kRopeHead, data + std::min<std::uint64_t>(tokens_, kRopePositions) * kRopeHead * 4 + tokens_ * 4, data};
   }
 
  private:
-  static double angle(unsigned position, unsigned i) { return position * std::pow(kTheta, -2.0 * i / kRopeHead); }
-  static unsigned position_of(std::uint64_t token) { return static_cast<unsigned>(token % kPositions); }
+  static double angle(unsigned position, unsigned i) { return position * std::pow(kRopeTheta, -2.0 * i / kRopeHead); }
+  static unsigned position_of(std::uint64_t token) { return static_cast<unsigned>(token % kRopePositions); }
 
   std::uint64_t tokens_;
   unsigned heads_;
