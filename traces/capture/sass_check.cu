@@ -26,7 +26,8 @@ INSTANCE(template __global__ void silu<NoTrace>(const Bf16*, Bf16*, std::uint64_
 INSTANCE(template __global__ void multiply<NoTrace>(const Bf16*, const Bf16*, Bf16*, std::uint64_t, unsigned, NoTrace);)
 INSTANCE(template __global__ void rope<NoTrace>(Bf16*, const float*, const float*, const unsigned*, std::uint64_t, unsigned, NoTrace);)
 INSTANCE(template __global__ void reduce_splits<NoTrace>(SplitSums, Bf16*, unsigned, unsigned, NoTrace);)
-INSTANCE(template __global__ void prefill<NoTrace>(const Bf16*, const Bf16*, const Bf16*, Bf16*, unsigned, unsigned, unsigned, float, NoTrace);)
+INSTANCE(template __global__ void prefill<NoTrace>(const Bf16*, const Bf16*, const Bf16*, Bf16*, unsigned, unsigned, unsigned, float,
+                                                   NoTrace);)
 INSTANCE(template __global__ void gemm_mma<NoTrace>(const Bf16*, const Bf16*, Bf16*, unsigned, unsigned, unsigned, unsigned, NoTrace);)
 INSTANCE(template __global__ void moe_gemm<NoTrace>(const Bf16*, const Bf16*, Bf16*, const unsigned*, const unsigned*, const unsigned*,
                                                     unsigned, unsigned, unsigned, unsigned, NoTrace);)

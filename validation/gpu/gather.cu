@@ -15,7 +15,8 @@ __device__ std::uint64_t hash(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-__global__ void gather(const uint4* table, std::uint64_t rows, unsigned row_vectors, std::uint64_t picks, std::uint64_t seed, unsigned* sink) {
+__global__ void gather(const uint4* table, std::uint64_t rows, unsigned row_vectors, std::uint64_t picks, std::uint64_t seed,
+                       unsigned* sink) {
   unsigned sum = 0;
   const std::uint64_t total = picks * row_vectors;
   for (std::uint64_t i = std::uint64_t{blockIdx.x} * kThreads + threadIdx.x; i < total; i += std::uint64_t{gridDim.x} * kThreads) {

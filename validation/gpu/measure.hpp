@@ -116,8 +116,8 @@ inline void print_header() {
   std::printf("kind,case,quantity,median,min,p90,repeats,unit,l2_state\n");
 }
 
-inline void print_row(const std::string& kind, const std::string& what, const std::string& quantity, const Timing& t, const std::string& unit,
-                      const std::string& state) {
+inline void print_row(const std::string& kind, const std::string& what, const std::string& quantity, const Timing& t,
+                      const std::string& unit, const std::string& state) {
   std::printf("%s,%s,%s,%.9g,%.9g,%.9g,%u,%s,%s\n", kind.c_str(), what.c_str(), quantity.c_str(), t.median, t.min, t.p90, t.repeats,
               unit.c_str(), state.c_str());
   std::fflush(stdout);  // What was measured is kept when the program is stopped.

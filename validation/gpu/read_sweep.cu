@@ -55,15 +55,16 @@ int main() {
     if (bytes == last) continue;
     last = bytes;
     const auto blocks = static_cast<unsigned>(std::max(kBytesPerLaunch, 2.0 * static_cast<double>(bytes)) / kChunk);
-    const Timing chunk =
-        time_launches(stream, 1, [&](unsigned) { read_chunks<<<blocks, kThreads, 0, stream>>>(set, bytes / kChunk, kChunk, sink); }, 0.02);
+    const Timing chunk = time_launches(
+        stream, 1, [&](unsigned) { read_chunks<<<blocks, kThreads, 0, stream>>>(set, bytes / kChunk, kChunk, sink); }, 0.02);
     const std::string what = "working_set_bytes=" + std::to_string(bytes);
     print_row("read_bandwidth", what + " chunk_bytes=" + std::to_string(kChunk), "bandwidth_GBps",
               rate_of(chunk, static_cast<double>(blocks) * kChunk * 1e-9), "GB/s", "warm");
     const unsigned resident = static_cast<unsigned>(p.multiProcessorCount) * 2;
     const auto rounds = static_cast<unsigned>(std::max(1.0, kBytesPerLaunch / static_cast<double>(bytes * resident)));
     if (static_cast<double>(bytes) * resident * rounds > 1e11) continue;  // 100 GB and more would take most of the time there is.
-    const Timing all = time_launches(stream, 1, [&](unsigned) { read_all<<<resident, kThreads, 0, stream>>>(set, bytes, rounds, sink); }, 0.02);
+    const Timing all = time_launches(
+        stream, 1, [&](unsigned) { read_all<<<resident, kThreads, 0, stream>>>(set, bytes, rounds, sink); }, 0.02);
     print_row("read_bandwidth", what + " chunk_bytes=" + std::to_string(bytes), "bandwidth_GBps",
               rate_of(all, static_cast<double>(bytes) * resident * rounds * 1e-9), "GB/s", "warm");
   }

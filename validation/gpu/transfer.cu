@@ -42,7 +42,8 @@ int main() {
       return summary(times);
     };
     report("h2d", "pinned", bytes, timed([&] { check(cudaMemcpyAsync(in, pinned_in, bytes, cudaMemcpyHostToDevice, stream), "h2d"); }), 1);
-    report("d2h", "pinned", bytes, timed([&] { check(cudaMemcpyAsync(pinned_out, out, bytes, cudaMemcpyDeviceToHost, stream), "d2h"); }), 1);
+    report("d2h", "pinned", bytes, timed([&] { check(cudaMemcpyAsync(pinned_out, out, bytes, cudaMemcpyDeviceToHost, stream), "d2h"); }),
+           1);
     report("bidirectional", "pinned", bytes, timed([&] {
              check(cudaEventRecord(forked, stream), "event");
              check(cudaStreamWaitEvent(back, forked, 0), "event");

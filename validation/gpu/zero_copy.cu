@@ -60,7 +60,8 @@ int main() {
               "GB/s", "cold");
     for (const unsigned blocks : {16U, 64U, 256U}) {
       print_row("zero_copy", "method=kernel blocks=" + std::to_string(blocks) + size, "bandwidth_GBps", timed([&] {
-                  read_pages<<<blocks, 512, 0, stream>>>(static_cast<const uint4*>(mapped), list, count, static_cast<unsigned>(page / 16), to);
+                  read_pages<<<blocks, 512, 0, stream>>>(static_cast<const uint4*>(mapped), list, count, static_cast<unsigned>(page / 16),
+                                                         to);
                 }),
                 "GB/s", "cold");
     }
