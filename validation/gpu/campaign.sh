@@ -136,7 +136,7 @@ metrics() {
 
 step env 15 bash -c environment
 if command -v nvidia-smi >/dev/null; then
-  nvidia-smi --query-gpu=timestamp,clocks.sm,clocks.mem,power.draw,temperature.gpu,utilization.gpu --format=csv -l 1 >"$work/smi.csv" 2>/dev/null &
+  timeout "$total" nvidia-smi --query-gpu=timestamp,clocks.sm,clocks.mem,power.draw,temperature.gpu,utilization.gpu --format=csv -l 1 >"$work/smi.csv" 2>/dev/null &
   smi_pid=$!
 fi
 
