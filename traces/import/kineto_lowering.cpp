@@ -113,17 +113,19 @@ class Lowering {
   }
 
  private:
+  /// Inputs of one size are different buffers.
+  std::uint64_t input(std::uint64_t bytes) { return memory_.input(bytes, taken_[bytes]++); }
+
   struct Gemm {
     GemmProblem problem;
     GemmTiling tiling;
   };
   /// x (m x k) times w; w is k x n, or n x k as a linear layer keeps it.
-  Gemm gemm_of(std::uint64_t m, std::uint64_t n, std::uint64_t k, DataType a, DataType b, bool weights) {
+  [[nodiscard]] Gemm gemm_of(std::uint64_t m, std::uint64_t n, std::uint64_t k, DataType a, DataType b, bool weights) const {
     GemmProblem p;
     p.a = matrix(0, m, k, a, TensorRole::activations, true);
     p.b = matrix(0, n, k, b, weights ? TensorRole::weights : TensorRole::activations, !weights);
     p.c = matrix(0, m, n, a, TensorRole::activations, true);
-    p.a.address = memory_.input(p.a.bytes());
     p.tensor_type = a == DataType::fp32 ? DataType::tf32 : a;
     const GemmTiling tiling = choose_gemm_tiling(gpu_, m, n, k, b, a);
     return {p, tiling};
@@ -138,6 +140,7 @@ class Lowering {
   }
 
   std::vector<Kernel> finish_gemm(Gemm& g) {
+    g.problem.a.address = input(g.problem.a.bytes());
     g.problem.b.address = memory_.weights(g.problem.b.bytes());
     g.problem.c.address = memory_.output(g.problem.c.bytes());
     std::vector<Kernel> kernels;
@@ -161,8 +164,8 @@ class Lowering {
     Gemm g = gemm_of(m, n, k, a.type, b.type, false);
     g.tiling.split_k = 1;
     GemmProblem& p = g.problem;
-    p.a.address = memory_.input(p.a.bytes() * count);
-    p.b.address = memory_.input(p.b.bytes() * count);
+    p.a.address = input(p.a.bytes() * count);
+    p.b.address = input(p.b.bytes() * count);
     p.c.address = memory_.output(p.c.bytes() * count);
     std::vector<BatchedRange> ranges;
     for (const Matrix* one : {&p.a, &p.b, &p.c}) ranges.push_back({one->address, one->address + one->bytes(), one->bytes()});
@@ -190,7 +193,7 @@ class Lowering {
     if (p.causal && p.q_len > p.kv_len) throw std::invalid_argument("attention: more queries than keys");
     p.window_right = p.causal ? 0 : kNoWindow;
     p.tensor_type = q.type == DataType::fp32 ? DataType::tf32 : q.type;
-    p.q = matrix(memory_.input(q.bytes()), batch * p.q_len, heads * q.cols, q.type, TensorRole::activations, true);
+    p.q = matrix(input(q.bytes()), batch * p.q_len, heads * q.cols, q.type, TensorRole::activations, true);
     const Matrix keys = matrix(memory_.named("attention K", k.bytes()), batch * p.kv_len, kv_heads * k.cols, k.type, TensorRole::kv, true);
     const Matrix values =
         matrix(memory_.named("attention V", v.bytes()), batch * p.kv_len, kv_heads * k.cols, v.type, TensorRole::kv, true);
@@ -210,7 +213,7 @@ class Lowering {
   std::vector<Kernel> norm() {
     const Shape x = input_shape(op_, 0);
     RmsNormProblem p;
-    p.x = matrix(memory_.input(x.bytes()), x, TensorRole::activations, true);
+    p.x = matrix(input(x.bytes()), x, TensorRole::activations, true);
     p.gain = matrix(0, 1, x.cols, x.type, TensorRole::weights, false);
     p.gain.address = memory_.weights(p.gain.bytes());
     p.out = matrix(memory_.output(x.bytes()), x, TensorRole::activations, true);
@@ -219,7 +222,7 @@ class Lowering {
 
   std::vector<Kernel> softmax() {
     const Shape x = input_shape(op_, 0);
-    const std::uint64_t in = memory_.input(x.bytes());
+    const std::uint64_t in = input(x.bytes());
     return {make_softmax(gpu_, matrix(in, x, TensorRole::activations, true),
                          matrix(memory_.output(x.bytes()), x, TensorRole::activations, true))};
   }
@@ -239,9 +242,9 @@ class Lowering {
     }
     if (!out || read.empty()) throw std::invalid_argument("elementwise: no tensor");
     for (const Shape& shape : read) {
-      ByteRange input = range(memory_.input(shape.bytes()), shape.bytes());
-      input.produced = true;
-      p.inputs.push_back(input);
+      ByteRange from = range(input(shape.bytes()), shape.bytes());
+      from.produced = true;
+      p.inputs.push_back(from);
     }
     p.elements = out->elements();
     p.output = range(memory_.output(out->bytes()), out->bytes());
@@ -261,7 +264,7 @@ class Lowering {
     for (const KinetoTensor& tensor : op_.inputs) {
       if (tensor.dims.empty()) continue;
       const Shape shape = shape_of(tensor);
-      inputs.push_back(range(memory_.input(shape.bytes()), shape.bytes()));
+      inputs.push_back(range(input(shape.bytes()), shape.bytes()));
       inputs.back().produced = true;
       bytes += shape.bytes();
     }
@@ -276,10 +279,11 @@ class Lowering {
     if (ids.elements() > (1ULL << 24)) throw std::invalid_argument("embedding: too many tokens");
     const Shape out{ids.elements(), table.cols, table.type};
     return {make_embedding(gpu_, matrix(memory_.weights(table.bytes()), table, TensorRole::weights, false),
-                           matrix(memory_.input(ids.bytes()), 1, ids.elements(), ids.type, TensorRole::activations, true),
+                           matrix(input(ids.bytes()), 1, ids.elements(), ids.type, TensorRole::activations, true),
                            matrix(memory_.output(out.bytes()), out, TensorRole::activations, true), 1)};
   }
 
+  std::map<std::uint64_t, std::uint32_t> taken_;
   const KinetoOperatorRow& row_;
   const KinetoOperator& op_;
   const DeviceShape& gpu_;

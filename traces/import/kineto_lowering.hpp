@@ -4,11 +4,13 @@
 // all-reduce are made by the generators of traces/, tiled by their rules for the GPU that ImportOptions describe, not by the kernel's own
 // name; element-wise operators and cat read every input once (smaller ones again and again, as broadcasting does) and write the output.
 // Addresses are ours: a weight (second matrix of a GEMM, table of an embedding, gain of a norm) gets fresh pages for every kernel; an
-// activation of n bytes is what the last kernel that wrote n bytes wrote, so that producers and consumers meet in L2; two buffers of a
-// size take turns. Those are assumptions: a profile knows no tensors. Not modeled: strides and views, masks, dropout, biases of GEMMs and
-// norms, padding, operators that read only part of an input.
+// activation of n bytes is what the last kernel that wrote n bytes wrote (a second input of that size what the kernel before wrote), so
+// that producers and consumers meet in L2; four buffers of a size take turns. Those are assumptions: a profile knows no tensors. Lists of
+// tensors (cat) come without a data type: two bytes an element are assumed. Not modeled: strides and views, masks, dropout, biases of GEMMs
+// and norms, padding, operators that read only part of an input.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -52,18 +54,20 @@ struct KinetoOperatorRow {
 class KinetoMemory {
  public:
   [[nodiscard]] std::uint64_t weights(std::uint64_t bytes);
-  [[nodiscard]] std::uint64_t input(std::uint64_t bytes);
+  /// What was written last with so many bytes; `before` = 1, 2: the one before that, and so on.
+  [[nodiscard]] std::uint64_t input(std::uint64_t bytes, std::uint32_t before = 0);
   [[nodiscard]] std::uint64_t output(std::uint64_t bytes);
   /// A range by its purpose, the same at every call: other memories, workspaces.
   [[nodiscard]] std::uint64_t named(const std::string& purpose, std::uint64_t bytes);
 
  private:
-  struct Pair {
-    std::uint64_t first = 0, second = 0;
-    bool second_is_newest = false;
+  static constexpr std::uint32_t kBuffers = 4;  ///< Of one size; they take turns.
+  struct Ring {
+    std::array<std::uint64_t, kBuffers> at{};
+    std::uint32_t newest = 0;
   };
   std::uint64_t allocate(std::uint64_t bytes);
-  std::map<std::uint64_t, Pair> activations_;  ///< By bytes.
+  std::map<std::uint64_t, Ring> activations_;  ///< By bytes.
   std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> named_;
   std::uint64_t next_ = kPageBytes;
 };

@@ -67,6 +67,7 @@ struct TypeRow {
 constexpr std::array kTypes = {
     TypeRow{"c10::bfloat16", DataType::bf16},
     TypeRow{"bfloat16", DataType::bf16},
+    TypeRow{"tensorlist", DataType::bf16},  // Assumed: a list names no type.
     TypeRow{"c10::half", DataType::fp16},
     TypeRow{"half", DataType::fp16},
     TypeRow{"float16", DataType::fp16},
@@ -124,17 +125,18 @@ std::uint64_t KinetoMemory::weights(std::uint64_t bytes) {
   return allocate(bytes);
 }
 
-std::uint64_t KinetoMemory::input(std::uint64_t bytes) {
-  Pair& pair = activations_[bytes];
-  if (pair.first == 0) pair.first = allocate(bytes);
-  return pair.second_is_newest ? pair.second : pair.first;
+std::uint64_t KinetoMemory::input(std::uint64_t bytes, std::uint32_t before) {
+  if (before >= kBuffers - 1) return named(fmt::format("{} bytes, input {}", bytes, before), bytes);  // The output needs one.
+  Ring& ring = activations_[bytes];
+  std::uint64_t& at = ring.at[(ring.newest + kBuffers - before) % kBuffers];
+  if (at == 0) at = allocate(bytes);
+  return at;
 }
 
 std::uint64_t KinetoMemory::output(std::uint64_t bytes) {
-  Pair& pair = activations_[bytes];
-  const bool fresh = pair.first == 0;
-  pair.second_is_newest = !fresh && !pair.second_is_newest;
-  std::uint64_t& at = pair.second_is_newest ? pair.second : pair.first;
+  Ring& ring = activations_[bytes];
+  ring.newest = (ring.newest + 1) % kBuffers;
+  std::uint64_t& at = ring.at[ring.newest];
   if (at == 0) at = allocate(bytes);
   return at;
 }
