@@ -189,6 +189,8 @@ class ProfileImport {
       }
     }
     sink_.end_kernel();
+    if (summary_.steps > kMostStepsOfProfile)
+      throw UserError("the profile's kernels make more than 2^31 steps; cut it to fewer iterations");
     summary_.tensor_flop += kernel.work[0];
     summary_.cuda_flop += kernel.work[1];
     summary_.special_operations += kernel.work[2];

@@ -14,7 +14,8 @@
 
 namespace rooftrace {
 
-inline constexpr std::uint64_t kMostSyntheticSteps = 16ULL << 20;  ///< Of one kernel; more is treated as unknown.
+inline constexpr std::uint64_t kMostSyntheticSteps = 4ULL << 20;  ///< Of one kernel; more is treated as unknown.
+inline constexpr std::uint64_t kMostStepsOfProfile = 1ULL << 31;  ///< Of all; more is an error.
 
 /// Calls everything of `sink` but finish().
 [[nodiscard]] ImportSummary import_kineto(ByteSource& text, const ImportOptions& options, TraceSink& sink);

@@ -14,7 +14,8 @@
 namespace rooftrace {
 namespace {
 
-constexpr std::uint64_t kMostElements = 1ULL << 36;  // Of one tensor: far above what a GPU holds.
+constexpr std::uint64_t kMostElements = 1ULL << 33;  // Of one tensor: 16 GiB in 16 bit.
+constexpr std::uint64_t kMostMoved = 1ULL << 38;     // Bytes of a copy or fill: 256 GiB.
 constexpr std::uint64_t kMostSide = 1ULL << 31;
 constexpr std::uint64_t kMostSequences = 1 << 16;
 
@@ -309,7 +310,7 @@ std::vector<Kernel> all_reduce(const KinetoGpuEvent& event, const DeviceShape& g
 }
 
 std::vector<Kernel> move(const KinetoGpuEvent& event, const DeviceShape& gpu, KinetoMemory& memory) {
-  if (event.bytes == 0 || event.bytes > kMostElements) return {};
+  if (event.bytes == 0 || event.bytes > kMostMoved) return {};
   if (event.kind == KinetoGpuEvent::Kind::memset) {
     StreamProblem p;
     p.destinations = {range(memory.output(event.bytes), event.bytes)};

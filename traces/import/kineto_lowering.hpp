@@ -53,6 +53,7 @@ struct KinetoOperatorRow {
 
 class KinetoMemory {
  public:
+  /// Fresh pages; after 2 TiB of weights from the first ones again (long out of any cache).
   [[nodiscard]] std::uint64_t weights(std::uint64_t bytes);
   /// What was written last with so many bytes; `before` = 1, 2: the one before that, and so on.
   [[nodiscard]] std::uint64_t input(std::uint64_t bytes, std::uint32_t before = 0);
@@ -69,7 +70,8 @@ class KinetoMemory {
   std::uint64_t allocate(std::uint64_t bytes);
   std::map<std::uint64_t, Ring> activations_;  ///< By bytes.
   std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> named_;
-  std::uint64_t next_ = kPageBytes;
+  static constexpr std::uint64_t kWeights = 1ULL << (kAddressBits - 1);  ///< Weights lie from here on.
+  std::uint64_t next_ = kPageBytes, next_weights_ = kWeights;
 };
 
 /// The kernels of an operator, the main one first; empty when its shapes say too little or are beyond measure.

@@ -114,15 +114,18 @@ std::optional<DataType> kineto_data_type(const std::string& type) {
 
 std::uint64_t KinetoMemory::allocate(std::uint64_t bytes) {
   const std::uint64_t size = pages_of(bytes) * kPageBytes;
-  if (next_ + size > 1ULL << kAddressBits)
-    throw UserError(fmt::format("the profile's operators touch more than {} TiB", (1ULL << kAddressBits) >> 40));
+  if (next_ + size > kWeights) throw UserError(fmt::format("the profile's operators use more than {} TiB beside weights", kWeights >> 40));
   const std::uint64_t at = next_;
   next_ += size;
   return at;
 }
 
 std::uint64_t KinetoMemory::weights(std::uint64_t bytes) {
-  return allocate(bytes);
+  const std::uint64_t size = pages_of(bytes) * kPageBytes;
+  if (next_weights_ + size > 1ULL << kAddressBits) next_weights_ = kWeights;
+  const std::uint64_t at = next_weights_;
+  next_weights_ += size;
+  return at;
 }
 
 std::uint64_t KinetoMemory::input(std::uint64_t bytes, std::uint32_t before) {
