@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <optional>
 #include <unordered_map>
 
 #include "traces/import/captured_kernel.hpp"
@@ -20,6 +21,7 @@ struct Import {
   ImportSummary& summary;
   AddressRebase rebase;
   StreamNumbers streams;
+  std::optional<std::uint32_t> last_copy;  ///< Its index; kernels of every stream wait for it.
 };
 
 class KernelImport final : public AccelsimHandler {
@@ -59,6 +61,7 @@ class KernelImport final : public AccelsimHandler {
     Kernel kernel;
     kernel.label = label_of(header.kernel_name);
     kernel.stream = import.streams.of(header.stream);
+    if (import.last_copy && kernel.stream != 0) kernel.waits_for = {*import.last_copy};
     kernel.grid = static_cast<std::uint32_t>(header.blocks());
     kernel.blocks_per_sm = resident_blocks(header.block[0] * header.block[1] * header.block[2], header.registers, header.shared_bytes);
     kernel.depth = import.options.depth;
@@ -181,19 +184,19 @@ void one_file(const std::string& path, Import& import) {
 }  // namespace
 
 void import_traceg(ByteSource& text, const ImportOptions& options, TraceSink& sink, ImportSummary& summary) {
-  Import import{options, sink, summary, {}, {}};
+  Import import{options, sink, summary, {}, {}, {}};
   one_traceg(text, import);
 }
 
 void import_tracez(std::unique_ptr<Seekable> file, const ImportOptions& options, TraceSink& sink, ImportSummary& summary) {
-  Import import{options, sink, summary, {}, {}};
+  Import import{options, sink, summary, {}, {}, {}};
   one_tracez(std::move(file), import);
 }
 
 ImportSummary import_accelsim(const std::string& path, const ImportOptions& options, TraceSink& sink) {
   ImportSummary summary;
   summary.format = "accelsim";
-  Import import{options, sink, summary, {}, {}};
+  Import import{options, sink, summary, {}, {}, {}};
   sink.begin_stage({});
   if (path.ends_with(".traceg") || path.ends_with(".traceg.xz") || path.ends_with(".tracez")) {
     one_file(path, import);
@@ -207,7 +210,9 @@ ImportSummary import_accelsim(const std::string& path, const ImportOptions& opti
       if (entry.kind == KernelListEntry::Kind::kernel) {
         one_file(entry.file, import);
       } else {
+        const auto index = static_cast<std::uint32_t>(summary.kernels);
         add_copy_to_device(sink, import.rebase, summary, entry.address, entry.bytes);
+        if (summary.kernels > index) import.last_copy = index;
       }
     }
     for (std::uint64_t i = 0; i < list.ignored; ++i) summary.leave_out("lines of the list that are no kernel and no MemcpyHtoD", 0);

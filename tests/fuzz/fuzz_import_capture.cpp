@@ -1,0 +1,26 @@
+// Any bytes as a capture; the checksum is put right first, or nothing would ever get past it.
+#include <cstring>
+
+#include "sim/core/error.hpp"
+#include "tests/fuzz/null_sink.hpp"
+#include "traces/capture/capture_format.hpp"
+#include "traces/import/import_capture.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
+  using namespace rooftrace;
+  std::string bytes(reinterpret_cast<const char*>(data), size);
+  if (size >= sizeof(capture::FileHeader)) {
+    capture::FileHeader head;
+    std::memcpy(&head, bytes.data(), sizeof(head));
+    head.checksum = 0;
+    head.file_bytes = size;
+    head.checksum = capture::checksum(capture::checksum(0, &head, sizeof(head)), bytes.data() + sizeof(head), size - sizeof(head));
+    std::memcpy(bytes.data(), &head, sizeof(head));
+  }
+  NullSink sink;
+  try {
+    (void)import_capture(seekable_memory("fuzz.rtcap", bytes), {}, sink);
+  } catch (const UserError&) {
+  }
+  return 0;
+}
