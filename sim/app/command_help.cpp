@@ -53,6 +53,8 @@ Examples:
   rooftrace simulate main --set hardware.l2.capacity="96 MiB" --set model.window=1024
   rooftrace simulate main --offload weights=0.5,kv=0 --format json > report.json
   rooftrace simulate main --fidelity bound
+  rooftrace simulate --trace main.trace.h5 --hardware h100-sxm     a trace file ("rooftrace help trace") instead of a scenario; --stage,
+                                                                   --fidelity, --layers, --start and --set hardware.* work as always
 
 A scenario file:
   hardware: h100-sxm              # or {extends: h100-sxm, l2: {capacity: 96 MiB}}
@@ -196,6 +198,27 @@ Examples:
   rooftrace validate --suite my/gemm.csv --hardware h100-sxm --rows rows.csv
 )";
 
+constexpr std::string_view kTrace =
+    R"(A trace file holds the kernels of a scenario with every block, step and access: HDF5 columns, described in traces/README.md.
+
+  generate SCENARIO -o FILE   writes the stages of a scenario; it is chosen and changed as in "rooftrace simulate"
+  info FILE                   what is in it: kernels, classes, records, bytes by role, where it comes from
+  check FILE                  the laws that every trace obeys; prints each broken one with kernel, block and step, and exits with 2
+  dump FILE                   every record as a line of text
+
+"rooftrace simulate --trace FILE --hardware NAME" runs it: a generated trace gives the same bits as its scenario.
+
+)";
+
+constexpr std::string_view kTraceEnd = R"(
+Examples:
+  rooftrace trace generate main -o main.trace.h5
+  rooftrace trace generate --hardware h100-sxm --model llama-3.1-8b --stage decode --batch 8 -o decode.trace.h5
+  rooftrace trace info decode.trace.h5
+  rooftrace trace dump decode.trace.h5 --kernel attention --block 0
+  rooftrace simulate --trace decode.trace.h5 --hardware h200-sxm --set hardware.l2.capacity="96 MiB"
+)";
+
 constexpr std::string_view kList = R"(Prints one name per line. Folders are searched in this order: --configs DIR, $ROOFTRACE_CONFIGS,
 ../share/rooftrace/configs beside the program, the source tree it was built from. Each holds hardware/NAME.yaml,
 models/NAME/config.json, scenarios/NAME.yaml.
@@ -207,6 +230,7 @@ struct Pages {
 
 Pages pages(const std::string& verb) {
   if (verb == "simulate") return {kSimulate, kSimulateEnd};
+  if (verb == "trace") return {kTrace, kTraceEnd};
   if (verb == "sweep") return {kSweep, kSweepEnd};
   if (verb == "merge") return {kMerge, ""};
   if (verb == "pareto") return {kPareto, kParetoEnd};

@@ -97,7 +97,6 @@ class ColumnFile final : public ColumnSource {
   }
 
   void open() {
-    H5dont_atexit();  // What a damaged file leaves open inside the library would make its farewell a message on standard error.
     const Quiet quiet;
     const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "make file access properties");
     check(H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG), "set how the file closes");

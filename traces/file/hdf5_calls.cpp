@@ -31,6 +31,9 @@ Hid check(Hid result, const std::string& what) {
 }
 
 Quiet::Quiet() {
+  // What a damaged file leaves open inside the library would make its farewell a message on standard error. Counts only before the first
+  // other call; all our files are closed explicitly.
+  H5dont_atexit();
   H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }

@@ -100,13 +100,13 @@ TEST_F(HostileTraceFile, WhatIsNoTraceFile) {
 // Every column, every row of the first few, all ones, all zeros and one bit: taken or refused in words.
 TEST_F(HostileTraceFile, EveryColumnTurnedIntoNonsense) {
   toy::save(toy::layered_trace(), path("sound.h5"));
-  const auto sound = open_column_file(path("sound.h5"));
+  const ColumnMemory sound(*open_column_file(path("sound.h5")));
   int refused = 0;
   for (std::size_t c = 0; c < kColumns; ++c) {
     const std::size_t element = bytes_of(column_shapes()[c].element);
     for (const int how : {0x00, 0xff, 0x80, 0x01}) {
-      for (std::uint64_t row = 0; row < std::min<std::uint64_t>(4, sound->rows(column_shapes()[c].table)); ++row) {
-        const auto memory = std::make_shared<ColumnMemory>(*sound);
+      for (std::uint64_t row = 0; row < std::min<std::uint64_t>(2, sound.rows(column_shapes()[c].table)); ++row) {
+        const auto memory = std::make_shared<ColumnMemory>(sound);
         std::vector<std::byte>& bytes = memory->bytes(static_cast<Column>(c));
         for (std::size_t i = 0; i < element; ++i) {
           if (how == 0x00 || how == 0xff) bytes[row * element + i] = static_cast<std::byte>(how);
@@ -119,7 +119,7 @@ TEST_F(HostileTraceFile, EveryColumnTurnedIntoNonsense) {
       }
     }
   }
-  EXPECT_GT(refused, 300);
+  EXPECT_GT(refused, 150);
 }
 
 TEST_F(HostileTraceFile, TheMessageNamesThePlace) {
