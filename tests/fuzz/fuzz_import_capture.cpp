@@ -1,14 +1,15 @@
 // Any bytes as a capture; the checksum is put right first, or nothing would ever get past it.
 #include <cstring>
 
-#include "sim/core/error.hpp"
+#include "tests/fuzz/fuzz.hpp"
 #include "tests/fuzz/null_sink.hpp"
 #include "traces/capture/capture_format.hpp"
 #include "traces/import/import_capture.hpp"
 
-extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
-  using namespace rooftrace;
-  std::string bytes(reinterpret_cast<const char*>(data), size);
+using namespace rooftrace;
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  std::string bytes = fuzz::text_of(data, size);
   if (size >= sizeof(capture::FileHeader)) {
     capture::FileHeader head;
     std::memcpy(&head, bytes.data(), sizeof(head));
@@ -18,9 +19,6 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     std::memcpy(bytes.data(), &head, sizeof(head));
   }
   NullSink sink;
-  try {
-    (void)import_capture(seekable_memory("fuzz.rtcap", bytes), {}, sink);
-  } catch (const UserError&) {
-  }
+  fuzz::expect_user_errors_only([&] { (void)import_capture(seekable_memory("fuzz.rtcap", bytes), {}, sink); });
   return 0;
 }

@@ -1,15 +1,13 @@
 // Any bytes as a table of accesses.
-#include "sim/core/error.hpp"
+#include "tests/fuzz/fuzz.hpp"
 #include "tests/fuzz/null_sink.hpp"
 #include "traces/import/import_csv.hpp"
 
-extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
-  using namespace rooftrace;
+using namespace rooftrace;
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   NullSink sink;
-  const std::string bytes(reinterpret_cast<const char*>(data), size);
-  try {
-    (void)import_csv([&] { return open_memory("fuzz.csv", bytes); }, {}, sink);
-  } catch (const UserError&) {
-  }
+  const std::string bytes = fuzz::text_of(data, size);
+  fuzz::expect_user_errors_only([&] { (void)import_csv([&] { return open_memory("fuzz.csv", bytes); }, {}, sink); });
   return 0;
 }

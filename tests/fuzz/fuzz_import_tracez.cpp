@@ -1,15 +1,13 @@
 // Any bytes as a .tracez.
-#include "sim/core/error.hpp"
+#include "tests/fuzz/fuzz.hpp"
 #include "tests/fuzz/null_sink.hpp"
 #include "traces/import/import_accelsim.hpp"
 
-extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
-  using namespace rooftrace;
+using namespace rooftrace;
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   NullSink sink;
   ImportSummary summary;
-  try {
-    import_tracez(seekable_memory("fuzz.tracez", std::string(reinterpret_cast<const char*>(data), size)), {}, sink, summary);
-  } catch (const UserError&) {
-  }
+  fuzz::expect_user_errors_only([&] { import_tracez(seekable_memory("fuzz.tracez", fuzz::text_of(data, size)), {}, sink, summary); });
   return 0;
 }
