@@ -20,10 +20,6 @@ std::uint64_t round_up(std::uint64_t value, std::uint64_t to) {
   return (value + to - 1) / to * to;
 }
 
-[[noreturn]] void full() {
-  throw UserError(fmt::format("the captured addresses need more than {} TiB", kSpace >> 40));
-}
-
 }  // namespace
 
 std::optional<TensorRole> role_of_name(const std::string& name) {
@@ -63,6 +59,10 @@ std::uint64_t AddressRebase::add_allocation(std::uint64_t base, std::uint64_t by
 
 void AddressRebase::remove_allocation(std::uint64_t base) {
   allocations_.erase(base);
+}
+
+void AddressRebase::full() const {
+  throw UserError({file_}, fmt::format("its addresses need more than {} TiB", kSpace >> 40));
 }
 
 std::uint64_t AddressRebase::frame(std::uint64_t number) {

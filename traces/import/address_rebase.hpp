@@ -25,6 +25,8 @@ namespace rooftrace {
 
 class AddressRebase {
  public:
+  /// `file`: for messages.
+  explicit AddressRebase(std::string file = "") : file_(std::move(file)) {}
   /// Returns where it lies now. std::invalid_argument for no bytes and for an overlap with one that lives.
   std::uint64_t add_allocation(std::uint64_t base, std::uint64_t bytes, TensorRole role);
   /// The allocation at `base` was freed: its captured addresses may be used again, its place here is not.
@@ -46,7 +48,9 @@ class AddressRebase {
     TensorRole role = TensorRole::activations;
   };
   std::uint64_t frame(std::uint64_t number);
+  [[noreturn]] void full() const;
 
+  std::string file_;
   std::map<std::uint64_t, Allocation> allocations_;  ///< By base.
   std::unordered_map<std::uint64_t, std::uint64_t> frames_;
   std::uint64_t next_page_ = kPageBytes;  ///< Address 0 means "no tensor".

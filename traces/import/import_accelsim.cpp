@@ -184,19 +184,19 @@ void one_file(const std::string& path, Import& import) {
 }  // namespace
 
 void import_traceg(ByteSource& text, const ImportOptions& options, TraceSink& sink, ImportSummary& summary) {
-  Import import{options, sink, summary, {}, {}, {}};
+  Import import{options, sink, summary, AddressRebase(text.name()), {}, {}};
   one_traceg(text, import);
 }
 
 void import_tracez(std::unique_ptr<Seekable> file, const ImportOptions& options, TraceSink& sink, ImportSummary& summary) {
-  Import import{options, sink, summary, {}, {}, {}};
+  Import import{options, sink, summary, AddressRebase(file->name()), {}, {}};
   one_tracez(std::move(file), import);
 }
 
 ImportSummary import_accelsim(const std::string& path, const ImportOptions& options, TraceSink& sink) {
   ImportSummary summary;
   summary.format = "accelsim";
-  Import import{options, sink, summary, {}, {}, {}};
+  Import import{options, sink, summary, AddressRebase(path), {}, {}};
   sink.begin_stage({});
   if (path.ends_with(".traceg") || path.ends_with(".traceg.xz") || path.ends_with(".tracez")) {
     one_file(path, import);

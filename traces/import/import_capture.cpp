@@ -340,9 +340,10 @@ ImportSummary import_capture(std::unique_ptr<Seekable> source, const ImportOptio
   ImportSummary summary;
   summary.format = "rooftrace-capture";
   summary.instructions_are = "records";
+  const std::string path = source->name();
   const CaptureFile file(std::move(source));
   if (file.kernels.empty()) file.refuse("the capture holds no kernel");
-  AddressRebase rebase;
+  AddressRebase rebase(path);
   StreamNumbers streams;
   Allocations allocations(file, rebase, sink);
   if (file.header().device_bytes > 0) sink.add_note("gpu", label_of(file.text(file.header().device_text, file.header().device_bytes)));

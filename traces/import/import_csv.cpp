@@ -191,8 +191,8 @@ Survey survey(const OpenText& open) {
 
 class CsvImport {
  public:
-  CsvImport(const ImportOptions& options, const Survey& survey, TraceSink& sink, ImportSummary& summary)
-      : options_(options), survey_(survey), sink_(sink), summary_(summary) {}
+  CsvImport(const std::string& file, const ImportOptions& options, const Survey& survey, TraceSink& sink, ImportSummary& summary)
+      : options_(options), survey_(survey), sink_(sink), summary_(summary), rebase_(file) {}
 
   void take(const Row& row, const Table& table) {
     if (table.new_kernel()) begin_kernel(table.kernel_name());
@@ -300,7 +300,7 @@ ImportSummary import_csv(const OpenText& open, const ImportOptions& options, Tra
   if (found.far) summary.remarks.emplace_back("some addresses lie beyond 2^42: all were moved, 1 GiB frame by frame");
   const auto source = open();
   Table table(*source);
-  CsvImport import(options, found, sink, summary);
+  CsvImport import(source->name(), options, found, sink, summary);
   sink.begin_stage({});
   std::uint64_t kernels = 0;
   for (Row row; table.next(row);) {

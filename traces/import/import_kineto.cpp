@@ -41,8 +41,9 @@ bool fits(const Kernel& kernel) {
 
 class ProfileImport {
  public:
-  ProfileImport(const KinetoProfile& profile, const ImportOptions& options, TraceSink& sink, ImportSummary& summary)
-      : profile_(profile), gpu_(shape_of(options)), sink_(sink), summary_(summary) {}
+  ProfileImport(const std::string& file, const KinetoProfile& profile, const ImportOptions& options, TraceSink& sink,
+                ImportSummary& summary)
+      : file_(file), profile_(profile), gpu_(shape_of(options)), sink_(sink), summary_(summary), memory_(file) {}
 
   void run() {
     pick_device();
@@ -142,7 +143,7 @@ class ProfileImport {
   void place(const KinetoGpuEvent& event, Kernel& kernel) {
     kernel.stream = streams_.of(event.stream);
     if (last_.size() <= kernel.stream && kernel.stream < kMostStreams) last_.resize(kernel.stream + 1);
-    if (kernel.stream >= kMostStreams) throw UserError(fmt::format("the profile uses more than {} streams", kMostStreams));
+    if (kernel.stream >= kMostStreams) throw UserError({file_}, fmt::format("the profile uses more than {} streams", kMostStreams));
     for (std::size_t s = 0; s < last_.size(); ++s) {
       if (s == kernel.stream) continue;
       // Kernels of a stream are in order, so the last one that had ended is found from the back.
@@ -189,8 +190,7 @@ class ProfileImport {
       }
     }
     sink_.end_kernel();
-    if (summary_.steps > kMostStepsOfProfile)
-      throw UserError("the profile's kernels make more than 2^31 steps; cut it to fewer iterations");
+    if (summary_.steps > kMostStepsOfProfile) throw UserError({file_}, "its kernels make more than 2^31 steps; cut it to fewer iterations");
     summary_.tensor_flop += kernel.work[0];
     summary_.cuda_flop += kernel.work[1];
     summary_.special_operations += kernel.work[2];
@@ -215,6 +215,7 @@ class ProfileImport {
     remember(event, kernel.stream);
   }
 
+  std::string file_;
   const KinetoProfile& profile_;
   DeviceShape gpu_;
   TraceSink& sink_;
@@ -237,7 +238,7 @@ ImportSummary import_kineto(ByteSource& text, const ImportOptions& options, Trac
   summary.instructions = profile.events;
   if (profile.gpu.empty()) throw UserError({text.name()}, "holds no kernel, copy or fill of a GPU (was ProfilerActivity.CUDA on?)");
   sink.begin_stage({});
-  ProfileImport(profile, options, sink, summary).run();
+  ProfileImport(text.name(), profile, options, sink, summary).run();
   sink.end_stage();
   summary.remarks.emplace_back(
       "accesses are synthetic: made from operators and shapes, tiled by rule; addresses and reuse between kernels are assumed");

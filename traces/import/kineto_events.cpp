@@ -86,6 +86,8 @@ constexpr std::array kCategories = {
 /// Collects events; afterwards joins them.
 class Collector {
  public:
+  explicit Collector(std::string file) : file_(std::move(file)) {}
+
   void take(const Json& event) {
     ++profile_.events;
     if (text_of(find(event, "ph")) != "X") return;
@@ -124,8 +126,8 @@ class Collector {
     }
   }
 
-  static void check_count(std::size_t count, std::size_t most, const char* what) {
-    if (count > most) throw UserError(fmt::format("the profile holds more than {} {}", most, what));
+  void check_count(std::size_t count, std::size_t most, const char* what) const {
+    if (count > most) throw UserError({file_}, fmt::format("the profile holds more than {} {}", most, what));
   }
 
   void take_operator(const Json& event, const Json& args, std::uint64_t external) {
@@ -226,6 +228,7 @@ class Collector {
     }
   }
 
+  std::string file_;
   KinetoProfile profile_;
   std::unordered_map<std::uint64_t, std::uint64_t> launches_;  ///< Correlation -> External id.
   std::unordered_map<std::uint64_t, std::int64_t> operators_;  ///< External id -> index.
@@ -322,7 +325,7 @@ class Handler final : public nlohmann::json_sax<Json> {
 KinetoProfile read_kineto(ByteSource& text) {
   JsonStream stream(text);
   if (!stream.over() && stream.current() == '\x1f') throw UserError({text.name()}, "is compressed with gzip; unpack it first (gunzip)");
-  Collector collector;
+  Collector collector(text.name());
   Handler handler(stream, collector);
   Json::sax_parse(JsonIterator(stream), JsonIterator(), &handler);
   if (!handler.found()) throw UserError({text.name()}, "has no \"traceEvents\": is it a profile of the PyTorch profiler?");

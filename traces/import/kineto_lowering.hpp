@@ -53,6 +53,8 @@ struct KinetoOperatorRow {
 
 class KinetoMemory {
  public:
+  /// `file`: for messages.
+  explicit KinetoMemory(std::string file = "") : file_(std::move(file)) {}
   /// Fresh pages; after 2 TiB of weights from the first ones again (long out of any cache).
   [[nodiscard]] std::uint64_t weights(std::uint64_t bytes);
   /// What was written last with so many bytes; `before` = 1, 2: the one before that, and so on.
@@ -68,6 +70,8 @@ class KinetoMemory {
     std::uint32_t newest = 0;
   };
   std::uint64_t allocate(std::uint64_t bytes);
+
+  std::string file_;
   std::map<std::uint64_t, Ring> activations_;  ///< By bytes.
   std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> named_;
   static constexpr std::uint64_t kWeights = 1ULL << (kAddressBits - 1);  ///< Weights lie from here on.

@@ -114,7 +114,7 @@ std::optional<DataType> kineto_data_type(const std::string& type) {
 
 std::uint64_t KinetoMemory::allocate(std::uint64_t bytes) {
   const std::uint64_t size = pages_of(bytes) * kPageBytes;
-  if (next_ + size > kWeights) throw UserError(fmt::format("the profile's operators use more than {} TiB beside weights", kWeights >> 40));
+  if (next_ + size > kWeights) throw UserError({file_}, fmt::format("its operators use more than {} TiB beside weights", kWeights >> 40));
   const std::uint64_t at = next_;
   next_ += size;
   return at;
