@@ -97,29 +97,30 @@ TEST_F(HostileTraceFile, WhatIsNoTraceFile) {
   EXPECT_THAT(complaint([] { return open_trace_file("/dev/zero"); }), HasSubstr("it is not a regular file"));
 }
 
-// Every column, every row of the first few, all ones, all zeros and one bit: taken or refused in words.
+// Every column: the first row all ones or zeros, the second with its highest or lowest bit flipped; taken or refused in words.
 TEST_F(HostileTraceFile, EveryColumnTurnedIntoNonsense) {
   toy::save(toy::layered_trace(), path("sound.h5"));
   const ColumnMemory sound(*open_column_file(path("sound.h5")));
   int refused = 0;
   for (std::size_t c = 0; c < kColumns; ++c) {
     const std::size_t element = bytes_of(column_shapes()[c].element);
+    const std::uint64_t rows = sound.rows(column_shapes()[c].table);
     for (const int how : {0x00, 0xff, 0x80, 0x01}) {
-      for (std::uint64_t row = 0; row < std::min<std::uint64_t>(2, sound.rows(column_shapes()[c].table)); ++row) {
-        const auto memory = std::make_shared<ColumnMemory>(sound);
-        std::vector<std::byte>& bytes = memory->bytes(static_cast<Column>(c));
-        for (std::size_t i = 0; i < element; ++i) {
-          if (how == 0x00 || how == 0xff) bytes[row * element + i] = static_cast<std::byte>(how);
-        }
-        // The highest, or the lowest bit.
-        if (how == 0x80) bytes[row * element + element - 1] ^= std::byte{0x80};
-        if (how == 0x01) bytes[row * element] ^= std::byte{0x01};
-        const std::string said = complaint([&] { return open_trace(memory); });
-        refused += said.empty() ? 0 : 1;
+      const std::uint64_t row = how == 0x00 || how == 0xff ? 0 : 1;
+      if (row >= rows) continue;
+      const auto memory = std::make_shared<ColumnMemory>(sound);
+      std::vector<std::byte>& bytes = memory->bytes(static_cast<Column>(c));
+      for (std::size_t i = 0; i < element; ++i) {
+        if (row == 0) bytes[i] = static_cast<std::byte>(how);
       }
+      // The highest, or the lowest bit.
+      if (how == 0x80) bytes[row * element + element - 1] ^= std::byte{0x80};
+      if (how == 0x01) bytes[row * element] ^= std::byte{0x01};
+      const std::string said = complaint([&] { return open_trace(memory); });
+      refused += said.empty() ? 0 : 1;
     }
   }
-  EXPECT_GT(refused, 150);
+  EXPECT_GT(refused, 100);
 }
 
 TEST_F(HostileTraceFile, TheMessageNamesThePlace) {
