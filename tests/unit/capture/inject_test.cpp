@@ -51,7 +51,7 @@ TEST(LaunchFilter, SkipsAndStops) {
 
 /// A cubin with one kernel `k` and, if asked, one function `f`, of the given operations.
 std::string cubin(const std::vector<unsigned>& kernel, const std::vector<unsigned>& function = {}, std::uint32_t flags = 0x6005a04) {
-  const std::string names = std::string("\0.text.k\0.nv.constant0.k\0.text.f\0.shstrtab\0", 45);
+  const std::string names = std::string("\0.text.k\0.nv.constant0.k\0.text.f\0.shstrtab\0", 43);
   const auto code = [](const std::vector<unsigned>& operations) {
     std::string text;
     for (const unsigned operation : operations) {
