@@ -46,7 +46,7 @@ void Fiber::start(unsigned char* stack, std::size_t bytes, void (*entry)()) {
   bytes_ = bytes;
 #ifdef __x86_64__
   // `ret` takes the entry from a slot at a multiple of 16, so that the stack is as after a call; above it a null return address.
-  const std::uintptr_t top = (reinterpret_cast<std::uintptr_t>(stack) + bytes) / 16 * 16;
+  unsigned char* const top = stack + bytes - (reinterpret_cast<std::uintptr_t>(stack) + bytes) % 16;
   auto* const slots = reinterpret_cast<std::uintptr_t*>(top - 64);
   for (int i = 0; i < 6; ++i) slots[i] = 0;
   slots[6] = reinterpret_cast<std::uintptr_t>(entry);
