@@ -69,6 +69,21 @@ TEST(CheckTree, RoomsAreOneWay) {
   }
 }
 
+TEST(CheckTree, OfTheCaptureOnlyItsFormatIsSeen) {
+  const std::vector<SourceFile> tree = {
+      {"traces/capture/capture_format.hpp", kTop}, {"traces/capture/device.hpp", kTop}, {"sim/core/a.hpp", kTop}};
+  const auto broken = [&](const std::string& path, const std::string& header) {
+    std::vector<SourceFile> with = tree;
+    with.push_back({path, "#include \"" + header + "\"\n"});
+    return check_tree(with);
+  };
+  EXPECT_THAT(broken("traces/import.cpp", "traces/capture/capture_format.hpp"), IsEmpty());
+  EXPECT_THAT(broken("validation/gpu/a.cpp", "traces/capture/device.hpp"), IsEmpty());
+  EXPECT_THAT(broken("traces/import.cpp", "traces/capture/device.hpp"), ElementsAre(HasSubstr("traces/ may not include")));
+  EXPECT_THAT(broken("sim/app/run.cpp", "traces/capture/capture_format.hpp"), ElementsAre(HasSubstr("sim/app/ may not include")));
+  EXPECT_THAT(broken("traces/capture/cases.cpp", "sim/core/a.hpp"), ElementsAre(HasSubstr("traces/capture/ may not include")));
+}
+
 TEST(CheckTree, NobodyIncludesTests) {
   EXPECT_THAT(check_tree({{"sim/app/main.cpp", "#include \"tests/support.hpp\"\n"}, {"tests/support.hpp", kTop}}),
               ElementsAre(HasSubstr("sim/app/ may not include \"tests/support.hpp\"")));
@@ -118,6 +133,8 @@ TEST(CheckTree, LibrariesHaveTheirFiles) {
       {"sim/machine/machine.cpp", "spdlog/spdlog.h"},
       {"sim/app/run.cpp", "gtest/gtest.h"},
       {"analysis/roofline.cpp", "benchmark/benchmark.h"},
+      {"traces/gemm.cpp", "cuda_runtime.h"},
+      {"traces/capture/device.cpp", "sanitizer.h"},
   };
   for (const auto& [path, header] : wrong) {
     const std::string top = path.ends_with(".hpp") ? kTop : "";

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -271,6 +272,43 @@ void rebase(Capture& capture) {
     }
   }
   for (std::size_t i = 0; i < base.size(); ++i) capture.allocations[i].base = base[i];
+}
+
+std::string difference(Capture one, Capture other) {
+  for (Capture* const capture : {&one, &other}) {
+    std::stable_sort(capture->allocations.begin(), capture->allocations.end(),
+                     [](const Allocation& a, const Allocation& b) { return a.name < b.name; });
+    rebase(*capture);
+  }
+  const auto same_allocation = [](const Allocation& a, const Allocation& b) { return a.name == b.name && a.bytes == b.bytes; };
+  if (!std::equal(one.allocations.begin(), one.allocations.end(), other.allocations.begin(), other.allocations.end(), same_allocation)) {
+    return "the allocations have other names or sizes";
+  }
+  if (one.kernels.size() != other.kernels.size()) return "the numbers of kernels differ";
+  for (std::size_t k = 0; k < one.kernels.size(); ++k) {
+    const CapturedKernel& a = one.kernels[k];
+    const CapturedKernel& b = other.kernels[k];
+    const bool same_shape =
+        std::equal(a.entry.grid, a.entry.grid + 3, b.entry.grid) && std::equal(a.entry.block, a.entry.block + 3, b.entry.block);
+    if (a.name != b.name || !same_shape || a.slabs.size() != b.slabs.size()) return "kernel " + a.name + ": name, grid or blocks differ";
+    for (std::size_t s = 0; s < a.slabs.size(); ++s) {
+      const std::string where = "kernel " + a.name + ", block " + std::to_string(a.slabs[s].block);
+      const std::vector<Record>& left = a.slabs[s].records;
+      const std::vector<Record>& right = b.slabs[s].records;
+      if (left.size() != right.size() || a.slabs[s].block != b.slabs[s].block || a.slabs[s].dropped != b.slabs[s].dropped) {
+        return where + ": " + std::to_string(left.size()) + " and " + std::to_string(right.size()) + " records";
+      }
+      for (std::size_t i = 0; i < left.size(); ++i) {
+        Record x = left[i];
+        Record y = right[i];
+        x.clock = y.clock = 0;
+        x.sm = y.sm = kNoSm;
+        if (std::memcmp(&x, &y, sizeof x) != 0)
+          return where + ", warp " + std::to_string(x.warp) + ": record " + std::to_string(x.sequence) + " differs";
+      }
+    }
+  }
+  return "";
 }
 
 Totals totals_of(const CapturedKernel& kernel) {

@@ -64,6 +64,10 @@ void add_slabs(CapturedKernel& kernel, const Record* records, const std::vector<
 /// depend on where the system put its memory. A record outside of all allocations is an error that names the kernel and the address.
 void rebase(Capture& capture);
 
+/// "" when the two captures say the same, else the first difference in one line. Addresses are compared as places in allocations of the
+/// same name; clocks, SM numbers, device and note are left out: so a capture from a GPU can be held against the shim's.
+[[nodiscard]] std::string difference(Capture one, Capture other);
+
 /// What a capture holds, for tests and people.
 struct Totals {
   std::uint64_t records = 0;

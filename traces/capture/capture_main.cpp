@@ -19,6 +19,7 @@ constexpr double kWrong = 1e-2;
 
 constexpr const char* kHelp = R"(usage: rooftrace-capture-cpu list
        rooftrace-capture-cpu CASE [SIZE=NUMBER]... [-o FILE.rtcap] [--capacity RECORDS] [--sample N]
+       rooftrace-capture-cpu compare ONE.rtcap OTHER.rtcap
 
 Runs a kernel of traces/capture with its tracing policy, checks its result against fp64, prints what it moved and writes the records.
 
@@ -26,7 +27,10 @@ Runs a kernel of traces/capture with its tracing policy, checks its result again
   --capacity RECORDS   room per warp (default 65536); more are counted, not kept, and the capture is marked incomplete
   --sample N           capture only blocks 0, N, 2N ...
 
-Exit codes: 0; 1: the kernel's result is wrong; 2: a mistake in the command.
+compare says whether two captures hold the same accesses to the same named memory, wherever that lay; clocks and SMs are left out. So a
+capture from a GPU can be held against this program's of the same case.
+
+Exit codes: 0; 1: the kernel's result is wrong, or the captures differ; 2: a mistake in the command.
 )";
 
 struct Arguments {
@@ -124,6 +128,12 @@ int main(int argc, char** argv) {
     if (words[0] == "list") {
       list();
       return 0;
+    }
+    if (words[0] == "compare") {
+      if (words.size() != 3) throw CaptureError("compare needs two files");
+      const std::string what = difference(rooftrace::capture::read_capture(words[1]), rooftrace::capture::read_capture(words[2]));
+      std::printf("%s\n", what.empty() ? "the same" : what.c_str());
+      return what.empty() ? 0 : 1;
     }
     return run(parse(words));
   } catch (const std::exception& error) {

@@ -84,6 +84,11 @@ template <int Left>
 RT_DEVICE void wgmma_wait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Left) : "memory");
 }
+/// Sums that a product in flight writes: nothing that uses them moves across this.
+RT_DEVICE void wgmma_keep(float (&d)[64]) {
+  RT_UNROLL
+  for (float& each : d) asm volatile("" : "+f"(each)::"memory");
+}
 /// d += A (64 x 16) x B (128 x 16)^T. Thread t of the warpgroup holds row 16 (t / 32) + (t % 32) / 4 + 8 (i / 2 % 2), column
 /// 8 (i / 4) + 2 (t % 4) + i % 2 in d[i].
 RT_DEVICE void wgmma_m64n128k16(float (&d)[64], std::uint64_t a, std::uint64_t b) {
@@ -192,6 +197,7 @@ inline void tma_load(std::uint32_t to, const TensorMap& from, unsigned column, u
 }
 inline void wgmma_fence() {}
 inline void wgmma_commit() {}
+inline void wgmma_keep(float (&)[64]) {}
 template <int Left>
 void wgmma_wait() {}
 inline void wgmma_m64n128k16(float (&d)[64], std::uint64_t a, std::uint64_t b) {

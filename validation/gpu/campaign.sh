@@ -76,7 +76,7 @@ pack() {
   cat "$work/env.out" "$work/device.out" >"$out/env.txt" 2>/dev/null
   cp "$steps" "$out/steps.csv"
   local name
-  for name in ncu_cold ncu_warm ncu_order_cold ncu_order_warm torch sanitizer trace_run; do
+  for name in ncu_cold ncu_warm torch sanitizer trace_run; do
     [[ ! -s "$work/$name.out" ]] || cp "$work/$name.out" "$work/extras/$name.txt"
   done
   cp -r "$work/logs" "$work/smi.csv" "$work/extras/" 2>/dev/null

@@ -33,6 +33,8 @@ inline std::vector<KernelCase> gemm_set(bool hopper) {
   return set;
 }
 
+inline constexpr std::uint64_t kWholeContext = 1ULL << 30;  ///< As a window: all of it.
+
 /// Splits that give about four blocks per SM of a GPU with some 132 SMs, whole pages, at most 64.
 inline std::uint64_t decode_splits(std::uint64_t sequences, std::uint64_t kv_heads, std::uint64_t length) {
   const std::uint64_t wanted = 528 / (sequences * kv_heads) + 1;
@@ -56,44 +58,47 @@ inline KernelCase decode_case(std::uint64_t batch, std::uint64_t length, bool sh
                           : "contiguous"};
 }
 
-inline std::vector<KernelCase> llm_set() {
-  constexpr std::uint64_t whole = 1ULL << 30;
-  std::vector<KernelCase> set;
-  for (const std::uint64_t batch : {1, 8, 32, 64}) {
-    for (const std::uint64_t length : {1024, 4096, 16384, 65536, 131072}) {
-      set.push_back(decode_case(batch, length, false, whole));
-      set.push_back(decode_case(batch, length, true, whole));
-      if (length > 4096) set.push_back(decode_case(batch, length, false, 4096));
-    }
+inline void add_decode(std::vector<KernelCase>& set, std::uint64_t batch) {
+  for (const std::uint64_t length : {1024, 4096, 16384, 65536, 131072}) {
+    set.push_back(decode_case(batch, length, false, kWholeContext));
+    set.push_back(decode_case(batch, length, true, kWholeContext));
+    if (length > 4096) set.push_back(decode_case(batch, length, false, 4096));
   }
+}
+
+inline std::vector<KernelCase> llm_set() {
+  std::vector<KernelCase> set;
+  add_decode(set, 1);
   for (const std::uint64_t tokens : {2048, 4096, 8192}) {
     set.push_back({"prefill", {{"batch", 1}, {"q_heads", 32}, {"kv_heads", 8}, {"tokens", tokens}}, ""});
   }
   for (const std::uint64_t cols : {4096, 8192}) {
     for (const std::uint64_t rows : {1, 64, 1024, 8192}) set.push_back({"rms_norm", {{"rows", rows}, {"cols", cols}}, ""});
   }
+  add_decode(set, 32);
   for (const std::uint64_t rows : {1, 64, 1024, 8192}) {
     set.push_back({"swiglu_fused", {{"rows", rows}, {"cols", 14336}}, "fused"});
     set.push_back({"swiglu_unfused", {{"rows", rows}, {"cols", 14336}}, "unfused"});
   }
-  for (const std::uint64_t tokens : {1, 64, 1024, 8192}) set.push_back({"rope", {{"tokens", tokens}, {"heads", 40}}, ""});
   for (const std::uint64_t tokens : {16, 128, 1024}) {  // Mixtral 8x7B's gate and up projection.
     for (const std::uint64_t group : {1, 8}) {
       set.push_back({"moe_gemm", {{"tokens", tokens}, {"experts", 8}, {"top_k", 2}, {"n", 28672}, {"k", 4096}, {"group", group}}, ""});
     }
   }
+  for (const std::uint64_t tokens : {1, 64, 1024, 8192}) set.push_back({"rope", {{"tokens", tokens}, {"heads", 40}}, ""});
+  add_decode(set, 8);
+  add_decode(set, 64);
   return set;
 }
 
 /// What is traced: small enough that the records of all fit into some megabytes.
 inline std::vector<KernelCase> trace_set(bool hopper) {
-  constexpr std::uint64_t whole = 1ULL << 30;
   std::vector<KernelCase> set = {
       {"rms_norm", {{"rows", 64}, {"cols", 4096}}, ""},
       {"swiglu_fused", {{"rows", 64}, {"cols", 4096}}, "fused"},
       {"swiglu_unfused", {{"rows", 64}, {"cols", 4096}}, "unfused"},
       {"rope", {{"tokens", 64}, {"heads", 40}}, ""},
-      decode_case(4, 1024, true, whole),
+      decode_case(4, 1024, true, kWholeContext),
       decode_case(4, 1024, false, 256),
       {"prefill", {{"batch", 1}, {"q_heads", 4}, {"kv_heads", 1}, {"tokens", 1024}}, ""},
       {"gemm_mma", {{"m", 512}, {"n", 512}, {"k", 1024}, {"group", 8}}, ""},
@@ -105,7 +110,6 @@ inline std::vector<KernelCase> trace_set(bool hopper) {
 
 /// For Nsight Compute, which takes a good part of a second per kernel.
 inline std::vector<KernelCase> profile_set(bool hopper) {
-  constexpr std::uint64_t whole = 1ULL << 30;
   std::vector<KernelCase> set;
   for (const auto& [m, n, k] : std::vector<std::array<std::uint64_t, 3>>{
            {2048, 4096, 4096}, {2048, 14336, 4096}, {8192, 4096, 4096}, {1, 4096, 4096}, {64, 14336, 4096}, {8192, 8192, 8192}}) {
@@ -115,8 +119,8 @@ inline std::vector<KernelCase> profile_set(bool hopper) {
   }
   for (const std::uint64_t length : {1024, 16384, 65536}) {
     for (const std::uint64_t batch : {1, 32}) {
-      set.push_back(decode_case(batch, length, false, whole));
-      set.push_back(decode_case(batch, length, true, whole));
+      set.push_back(decode_case(batch, length, false, kWholeContext));
+      set.push_back(decode_case(batch, length, true, kWholeContext));
     }
   }
   set.push_back(decode_case(32, 65536, false, 4096));

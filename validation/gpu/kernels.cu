@@ -21,6 +21,7 @@ using namespace rooftrace::capture;
 
 constexpr double kWrong = 1e-2;
 constexpr double kMostBytes = 40e9;
+constexpr double kBudget = 0.1;  ///< Seconds of device time per timing: hundreds of cases fit into a step.
 
 std::string text_of(const KernelCase& c) {
   std::string text = "kernel=" + c.name;
@@ -115,8 +116,9 @@ bool time_set(const std::string& name, double seconds) {
   print_header();
   const auto time_one = [](const KernelCase& each, Case& made, Device& device, unsigned copies) {
     const auto launch = [&](unsigned copy) { made.launch(device, copy); };
-    print_row("kernel", text_of(each), "time_us", scaled(time_launches(device.stream(), copies, launch), 1e6), "us", "cold");
-    if (copies > 2) print_row("kernel", text_of(each), "time_us", scaled(time_launches(device.stream(), 1, launch), 1e6), "us", "warm");
+    print_row("kernel", text_of(each), "time_us", scaled(time_launches(device.stream(), copies, launch, kBudget), 1e6), "us", "cold");
+    if (copies > 2)
+      print_row("kernel", text_of(each), "time_us", scaled(time_launches(device.stream(), 1, launch, kBudget), 1e6), "us", "warm");
   };
   const std::vector<KernelCase> set = set_named(name);
   bool right = for_each_case(set, seconds, true, time_one);
@@ -143,7 +145,8 @@ bool count_set(const std::string& name, double seconds) {
         made.launch(device, 0);
         device.synchronize();
       };
-      const std::vector<double> values = counters.measure(warm ? std::function<void()>(work) : std::function<void()>(std::cref(flush)), work);
+      const std::vector<double> values =
+          counters.measure(warm ? std::function<void()>(work) : std::function<void()>(std::cref(flush)), work);
       for (std::size_t i = 0; i < values.size(); ++i) {
         print_row("counter", text_of(each), counters.metrics()[i], {values[i], values[i], values[i], 1}, "", warm ? "warm" : "cold");
       }

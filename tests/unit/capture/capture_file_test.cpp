@@ -105,6 +105,22 @@ TEST(CaptureFile, RebasingFollowsTheAllocations) {
   EXPECT_THAT([&] { rebase(outside); }, ThrowsMessage<CaptureError>(HasSubstr("kernel first, block 0")));
 }
 
+TEST(CaptureFile, DifferencesOfContentNotOfPlace) {
+  Capture moved = small();  // As a GPU would write it: other bases in another order, clocks and SMs.
+  std::swap(moved.allocations[0], moved.allocations[1]);
+  moved.allocations[1].base = 0x900000;
+  moved.allocations[0].base = 0xA00000;
+  moved.kernels[0].slabs[0].records = {record(0x900000, 512, 0), record(0xA00000, 32, 0)};
+  for (Record& each : moved.kernels[0].slabs[0].records) each.clock = each.sm = 7;
+  EXPECT_EQ(difference(small(), moved), "");
+  moved.kernels[0].slabs[0].records[1].address += 32;
+  EXPECT_EQ(difference(small(), moved), "kernel first, block 0, warp 0: record 0 differs");
+  moved.kernels[0].slabs[0].records.pop_back();
+  EXPECT_EQ(difference(small(), moved), "kernel first, block 0: 2 and 1 records");
+  moved.allocations[0].bytes *= 2;
+  EXPECT_EQ(difference(small(), moved), "the allocations have other names or sizes");
+}
+
 TEST(CaptureFile, AFileAppearsWholeOrNotAtAll) {
   const std::filesystem::path folder = std::filesystem::path(::testing::TempDir()) / "rtcap_test";
   std::filesystem::create_directories(folder);

@@ -11,7 +11,7 @@ class RmsNorm : public Case {
  public:
   explicit RmsNorm(const Sizes& sizes) : rows_(sizes.at("rows")), cols_(static_cast<unsigned>(sizes.at("cols"))) {
     require(cols_ % 8 == 0 && cols_ > 0 && sizes.at("cols") <= 8192, "rms_norm: cols must be a multiple of 8, at most 8192");
-    require(rows_ > 0 && rows_ < (1U << 31), "rms_norm: rows must be 1 or more");
+    require(rows_ > 0 && rows_ < (1U << 31), "rms_norm: rows: 1 to 2147483647");
   }
   void prepare(Device& device, unsigned copies) override {
     weight_ = device.allocate_random("weight", cols_, 2);

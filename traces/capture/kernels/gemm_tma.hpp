@@ -81,6 +81,7 @@ RT_TRACED RT_KERNEL void RT_BOUNDS(kTmaThreads)
       const unsigned stage = step % kTmaStages;
       mbarrier_wait(full + stage * 8, step / kTmaStages % 2);
       const std::uint32_t at = base + stage * 2 * kTmaBox;
+      wgmma_keep(sum);
       wgmma_fence();
       RT_UNROLL
       for (unsigned part = 0; part < kTileK / 16; ++part) {  // 32 B further inside of the swizzled rows.
@@ -92,6 +93,7 @@ RT_TRACED RT_KERNEL void RT_BOUNDS(kTmaThreads)
       RT_TRACE(trace.work(Pipe::tensor, std::uint64_t{2} * 16 * kTileN * kTileK);)
     }
     wgmma_wait<0>();
+    wgmma_keep(sum);
     unsigned char* const mine = shared + kTmaEpilogue;  // A warp writes and reads its own 16 rows only.
     RT_UNROLL
     for (unsigned i = 0; i < 64; i += 2) {

@@ -1,15 +1,14 @@
 #include "traces/capture/shim/grid.hpp"
 
-#include <ucontext.h>
-
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <deque>
 #include <exception>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include "traces/capture/shim/fiber.hpp"
 
 namespace rooftrace::capture::shim {
 namespace {
@@ -27,7 +26,7 @@ struct Copy {
 };
 
 struct Thread {
-  ucontext_t context{};
+  Fiber fiber;
   ThreadPlace place;
   bool done = false;
   const std::uint64_t* waits_for = nullptr;  ///< Sleeps while this still has the value `seen`.
@@ -59,7 +58,7 @@ class Runner {
   static void enter();
   void start(unsigned number, const Dim3& index);
   [[nodiscard]] static bool can_run(const Thread& thread);
-  void yield();
+  void yield(bool last = false);
   [[nodiscard]] std::string stuck() const;
 
   GridShape shape_;
@@ -71,7 +70,6 @@ class Runner {
   std::vector<Meeting> warps_;
   std::vector<Meeting> warpgroups_;
   Meeting block_;
-  ucontext_t scheduler_{};
   unsigned running_ = 0;
   std::exception_ptr failure_;
 };
@@ -100,13 +98,14 @@ Runner::Runner(const GridShape& shape, const std::function<void()>& body) : shap
 
 void Runner::enter() {
   Runner& runner = current();
+  runner.thread().fiber.entered();
   try {
     runner.body_();
   } catch (...) {
     if (!runner.failure_) runner.failure_ = std::current_exception();
   }
   runner.thread().done = true;
-  runner.yield();
+  runner.yield(true);
 }
 
 void Runner::start(unsigned number, const Dim3& index) {
@@ -116,11 +115,7 @@ void Runner::start(unsigned number, const Dim3& index) {
   thread.place.thread_index = {number % shape_.block.x, number / shape_.block.x % shape_.block.y,
                                number / (shape_.block.x * shape_.block.y)};
   thread.copies.emplace_back();
-  getcontext(&thread.context);
-  thread.context.uc_stack.ss_sp = stacks_.get() + number * kStackBytes;
-  thread.context.uc_stack.ss_size = kStackBytes;
-  thread.context.uc_link = nullptr;
-  makecontext(&thread.context, &Runner::enter, 0);
+  thread.fiber.start(stacks_.get() + number * kStackBytes, kStackBytes, &Runner::enter);
 }
 
 bool Runner::can_run(const Thread& thread) {
@@ -129,8 +124,8 @@ bool Runner::can_run(const Thread& thread) {
   return thread.ready == nullptr || (*thread.ready)();
 }
 
-void Runner::yield() {
-  swapcontext(&threads_[running_].context, &scheduler_);
+void Runner::yield(bool last) {
+  threads_[running_].fiber.suspend(last);
 }
 
 std::string Runner::stuck() const {
@@ -155,7 +150,7 @@ void Runner::run_block(const Dim3& index) {
       thread.waits_for = nullptr;
       thread.ready = nullptr;
       moved = true;
-      swapcontext(&scheduler_, &thread.context);
+      thread.fiber.resume();
       if (failure_) std::rethrow_exception(failure_);
       if (thread.done) --left;
     }
