@@ -147,7 +147,7 @@ class AccelSim(ImportCase):
     def test_a_bomb_stays_small(self):
         head = (ACCELSIM / "kernel-1.traceg").read_text().split("#")[0].encode()
         self.write("bomb.traceg.xz", lzma.compress(head + b"x" * (256 << 20), preset=0))
-        # 1 GiB of address space: unpacked whole, the text alone would take a quarter of it twice.
+        # Unpacked whole, the text alone would take more than the limit.
         limit = lambda: resource.setrlimit(resource.RLIMIT_DATA, (192 << 20, 192 << 20))
         done = self.run_program("trace", "import", "--format", "accelsim", "bomb.traceg.xz", "-o", "b.trace.h5", "--threads", "1", code=2,
                                 preexec_fn=limit)

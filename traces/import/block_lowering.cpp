@@ -10,7 +10,7 @@ void BlockLowering::clear() {
   warps_.clear();
   step_.clear();
   step_load_bytes_ = 0;
-  any_ = emitted_ = false;
+  any_ = emitted_ = overflowed_ = false;
 }
 
 void BlockLowering::finish_warp() {
@@ -23,6 +23,10 @@ void BlockLowering::begin_warp() {
 }
 
 void BlockLowering::push(Event event) {
+  if (events_.size() >= kMostBlockEvents) {
+    overflowed_ = true;
+    return;
+  }
   if (warps_.empty()) begin_warp();
   events_.push_back(event);
 }
@@ -43,13 +47,13 @@ bool BlockLowering::access(AccessOp op, bool through_l1, const std::vector<Secto
 void BlockLowering::barrier() {
   Event event;
   event.kind = Kind::barrier;
-  if (events_.size() < kMostBlockEvents) push(event);
+  push(event);
 }
 
 void BlockLowering::invalidate_l1() {
   Event event;
   event.kind = Kind::invalidate;
-  if (events_.size() < kMostBlockEvents) push(event);
+  push(event);
 }
 
 void BlockLowering::work(Pipe pipe, double amount) {
@@ -65,7 +69,7 @@ void BlockLowering::work(Pipe pipe, double amount) {
   Event event;
   event.pipe = pipe;
   event.amount = amount;
-  if (events_.size() < kMostBlockEvents) push(event);
+  push(event);
 }
 
 void BlockLowering::close(const Emit& emit) {

@@ -44,6 +44,8 @@ class BlockLowering {
   void barrier();
   void invalidate_l1();
   void work(Pipe pipe, double amount);
+  /// Markers and work did not fit: what lower() would give is not the block.
+  [[nodiscard]] bool overflowed() const { return overflowed_; }
 
   /// Hands out the steps in order; at least one, empty if need be.
   void lower(L1Filter& l1, const Emit& emit);
@@ -74,7 +76,7 @@ class BlockLowering {
   std::vector<Warp> warps_;
   Step step_;
   std::uint64_t step_load_bytes_ = 0;
-  bool any_ = false, emitted_ = false;
+  bool any_ = false, emitted_ = false, overflowed_ = false;
   std::vector<SectorRun> scratch_;
 };
 

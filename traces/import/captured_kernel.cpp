@@ -1,6 +1,10 @@
 #include "traces/import/captured_kernel.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "sim/core/error.hpp"
 
 namespace rooftrace {
 namespace {
@@ -50,6 +54,10 @@ void CapturedKernel::announce() {
 }
 
 void CapturedKernel::end_block() {
+  if (lowering_.overflowed()) {
+    throw UserError(fmt::format("kernel {}: block {} holds more than {} accesses, barriers and pieces of work", quoted_word(kernel_.label),
+                                block_, kMostBlockEvents));
+  }
   announce();
   const std::uint32_t sm = sm_ ? *sm_ : block_ % options_.sms;
   if (sm_) sink_.place_block(block_, *sm_);

@@ -97,6 +97,15 @@ TEST_F(Lowering, WorkBelongsToItsStepAndAnEmptyBlockHasOneStep) {
   EXPECT_THAT(steps(), ElementsAre("0+0"));
 }
 
+TEST_F(Lowering, ABlockThatDoesNotFitSaysSo) {
+  lowering.begin_warp();
+  for (std::size_t i = 0; i < kMostBlockEvents; ++i) lowering.barrier();
+  EXPECT_FALSE(lowering.overflowed());
+  lowering.work(Pipe::sfu, 1);
+  EXPECT_TRUE(lowering.overflowed());
+  EXPECT_FALSE(lowering.access(AccessOp::load, false, {sectors_of(0, 32)}));
+}
+
 TEST(AddressRebase, FramesComeInOrderOfFirstTouch) {
   AddressRebase rebase;
   std::vector<AddressRebase::Place> out;
