@@ -203,6 +203,10 @@ constexpr std::string_view kTrace =
     R"(A trace file holds the kernels of a scenario with every block, step and access: HDF5 columns, described in traces/README.md.
 
   generate SCENARIO -o FILE   writes the stages of a scenario; it is chosen and changed as in "rooftrace simulate"
+  import --format F FILE -o FILE
+                              somebody else's trace: accelsim (kernelslist.g, .traceg[.xz], .tracez of NVBit's tracer), rooftrace-capture
+                              (.rtcap), csv (block, step, op, address, bytes), kineto (profile of PyTorch: synthetic accesses); prints
+                              what was read, what was left out and what is not known. traces/import/README.md says how each is read
   info FILE                   what is in it: kernels, classes, records, bytes by role, where it comes from
   check FILE                  the laws that every trace obeys; prints each broken one with kernel, block and step, and exits with 2
   dump FILE                   every record as a line of text
@@ -215,6 +219,8 @@ constexpr std::string_view kTraceEnd = R"(
 Examples:
   rooftrace trace generate main -o main.trace.h5
   rooftrace trace generate --hardware h100-sxm --model llama-3.1-8b --stage decode --batch 8 -o decode.trace.h5
+  rooftrace trace import --format accelsim traces/kernelslist.g -o mine.trace.h5
+  rooftrace trace import --format kineto profile.json -o profile.trace.h5
   rooftrace trace info decode.trace.h5
   rooftrace trace dump decode.trace.h5 --kernel attention --block 0
   rooftrace simulate --trace decode.trace.h5 --hardware h200-sxm --set hardware.l2.capacity="96 MiB"

@@ -10,13 +10,14 @@
 #include "sim/app/run_stages.hpp"
 #include "sim/app/scenario.hpp"
 #include "sim/app/trace_generate.hpp"
+#include "sim/app/trace_import.hpp"
 #include "sim/app/trace_report.hpp"
 #include "sim/core/error.hpp"
 
 namespace rooftrace {
 namespace {
 
-/// Options that only some of the four take.
+/// Options that only some of the words take.
 void take_only(const Options& options, const std::string& what, const std::vector<std::string>& taken) {
   for (const auto& [name, value] : options.values) {
     if (std::find(taken.begin(), taken.end(), name) != taken.end()) continue;
@@ -48,8 +49,10 @@ int generate(const Options& given) {
 
 int info(const Options& options) {
   take_only(options, "info", {"format"});
+  const std::string format = options.value("format").value_or("text");
+  if (format != "text" && format != "json") throw UserError("--format: " + quoted_word(format) + " is not one of text, json");
   const TraceFile file = file_argument(options, "info");
-  print_out(options.value("format").value_or("text") == "json" ? trace_info_json(file) : trace_info_text(file));
+  print_out(format == "json" ? trace_info_json(file) : trace_info_text(file));
   return kDone;
 }
 
@@ -80,18 +83,22 @@ int dump(const Options& options) {
 }  // namespace
 
 int command_trace(const Options& options) {
-  const std::vector<std::string> words = {"generate", "info", "check", "dump"};
-  if (options.arguments.empty()) throw UserError("trace what? One of generate, info, check, dump");
+  const std::vector<std::string> words = {"generate", "import", "info", "check", "dump"};
+  if (options.arguments.empty()) throw UserError("trace what? One of generate, import, info, check, dump");
   const std::string& word = options.arguments.front();
   if (word == "generate") {
     if (options.value("block")) throw UserError("--block: \"rooftrace trace generate\" does not take it");
     if (options.value("format")) throw UserError("--format: \"rooftrace trace generate\" does not take it");
     return generate(options);
   }
+  if (word == "import") {
+    take_only(options, "import", {"format", "output", "threads", "sms", "l1", "depth"});
+    return import_trace(options);
+  }
   if (word == "info") return info(options);
   if (word == "check") return check(options);
   if (word == "dump") return dump(options);
-  throw UserError("trace: " + quoted_word(word) + " is not one of generate, info, check, dump" + did_you_mean(word, words));
+  throw UserError("trace: " + quoted_word(word) + " is not one of generate, import, info, check, dump" + did_you_mean(word, words));
 }
 
 }  // namespace rooftrace

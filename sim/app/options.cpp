@@ -42,6 +42,9 @@ const std::vector<OptionShape>& option_shapes() {
       {"trace", "trace", "FILE", {}, "Simulate this trace file (\"rooftrace trace\") instead of a scenario."},
       {"kernel", "kernel", "N|NAME", {}, "Only this kernel: its number, its class, or a part of its label."},
       {"block", "block", "N", {}, "Only this block of each kernel."},
+      {"sms", "sms", "N", {}, "SMs that a trace's blocks are dealt to in turn, each with an L1 of its own. Default: 132."},
+      {"l1", "l1", "SIZE", {}, "L1 and shared memory of an SM together; 0: every load goes on to L2. Default: 256 KiB."},
+      {"depth", "depth", "N", {}, "Steps of a block whose loads may be in flight. Default: 2."},
       {"fidelity",
        "fidelity",
        "",
@@ -174,7 +177,19 @@ std::vector<po::option> parse_words(const std::vector<std::string>& words, const
   }
 }
 
-void take(const po::option& option, Options& out) {
+/// The words an option takes: those of the option and, where a verb means something else by it ("a|b"), of that verb.
+std::vector<std::string> allowed_words(const OptionShape& shape, const VerbShape& verb) {
+  std::vector<std::string> words = shape.allowed;
+  const auto own = verb.own_meaning.find(shape.name);
+  if (words.empty() || own == verb.own_meaning.end()) return words;
+  std::stringstream more(own->second.first);
+  for (std::string word; std::getline(more, word, '|');) {
+    if (std::find(words.begin(), words.end(), word) == words.end()) words.push_back(word);
+  }
+  return words;
+}
+
+void take(const po::option& option, const VerbShape& verb, Options& out) {
   const OptionShape& shape = shape_of(option.string_key);
   if (shape.name == "set") {
     out.sets.push_back(option.value.front());
@@ -194,7 +209,7 @@ void take(const po::option& option, Options& out) {
   }
   const std::string& text = option.value.front();
   if (text.empty()) throw UserError("--" + shape.name + ": its value is missing");
-  const auto& allowed = shape.allowed;
+  const std::vector<std::string> allowed = allowed_words(shape, verb);
   if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), text) == allowed.end()) {
     throw UserError("--" + shape.name + ": " + quoted_word(text) + " is not one of " + joined(allowed, ", ") + did_you_mean(text, allowed));
   }
@@ -218,16 +233,21 @@ const std::vector<VerbShape>& verb_shapes() {
         "layers",   "start", "contention", "threads", "output",  "format", "set", "quiet",   "configs", "trace"},
        1},
       {"trace",
-       "generate SCENARIO | info FILE | check FILE | dump FILE",
-       "make, inspect and check trace files",
-       {"hardware", "model", "stage", "batch", "context", "prompt", "tp", "weights", "kv", "offload", "layers", "kernel", "block",
-        "threads", "output", "format", "set", "quiet", "configs"},
+       "generate SCENARIO | import FILE | info FILE | check FILE | dump FILE",
+       "make, import, inspect and check trace files",
+       {"hardware", "model", "stage", "batch", "context", "prompt",  "tp",     "weights", "kv",  "offload", "layers",
+        "kernel",   "block", "sms",   "l1",    "depth",   "threads", "output", "format",  "set", "quiet",   "configs"},
        2,
-       {{"output", {"FILE", "generate: the trace file to write, usually NAME.trace.h5."}},
+       {{"output", {"FILE", "generate, import: the trace file to write, usually NAME.trace.h5."}},
         {"stage", {"decode|prefill|both", "generate, dump: which stages. Default: all."}},
         {"kernel", {"N|NAME", "generate, dump: only these kernels: a number, a class, or a part of the label."}},
         {"block", {"N", "dump: only this block of each kernel."}},
-        {"format", {"text|json", "info: form of the output. Default: text."}},
+        {"format",
+         {"accelsim|kineto|rooftrace-capture|csv|text|json",
+          "import: what the file is; traces/import/README.md has them all. info: text or json. Default there: text."}},
+        {"sms", {"N", "import: SMs that captured blocks are dealt to in turn, each with an L1 of its own. Default: 132."}},
+        {"l1", {"SIZE", "import: L1 and shared memory of an SM together; 0: every load goes on to L2. Default: 256 KiB."}},
+        {"depth", {"N", "import: steps of a block whose loads may be in flight. Default: 2."}},
         {"layers",
          {"exact|auto",
           "generate: store every layer, or layers that are shifts of each other once (after comparing every access). Default: auto."}}}},
@@ -305,7 +325,7 @@ Options parse_options(const std::vector<std::string>& arguments) {
     if (option.string_key.empty()) {
       options.arguments.insert(options.arguments.end(), option.value.begin(), option.value.end());
     } else {
-      take(option, options);
+      take(option, verb, options);
     }
   }
   if (options.arguments.size() > verb.max_arguments) {

@@ -48,13 +48,13 @@ TEST(CheckTree, AcceptsWhatIsAllowed) {
 
 TEST(CheckTree, RoomsAreOneWay) {
   const std::vector<std::string> headers = {"sim/core/a.hpp", "sim/engine/a.hpp", "sim/machine/a.hpp", "traces/a.hpp",
-                                            "analysis/a.hpp", "sim/app/a.hpp",    "traces/file/a.hpp"};
+                                            "analysis/a.hpp", "sim/app/a.hpp",    "traces/file/a.hpp", "traces/import/a.hpp"};
   std::vector<SourceFile> tree;
   for (const std::string& path : headers) tree.push_back({path, kTop});
   // Rows: who includes; columns: whom, in the order above. y: allowed.
   const std::vector<std::pair<std::string, std::string>> rows = {
-      {"sim/core", "ynnnnnn"}, {"sim/engine", "yynnnnn"}, {"sim/machine", "yyynnnn"}, {"traces", "ynnynnn"},
-      {"analysis", "ynnnynn"}, {"sim/app", "yyyyyyy"},    {"traces/file", "ynnynny"}};
+      {"sim/core", "ynnnnnnn"}, {"sim/engine", "yynnnnnn"}, {"sim/machine", "yyynnnnn"}, {"traces", "ynnynnnn"},
+      {"analysis", "ynnnynnn"}, {"sim/app", "yyyyyyyy"},    {"traces/file", "ynnynnyn"}, {"traces/import", "ynnynnyy"}};
   for (const auto& [room, row] : rows) {
     for (std::size_t i = 0; i < headers.size(); ++i) {
       std::vector<SourceFile> with = tree;
@@ -67,6 +67,21 @@ TEST(CheckTree, RoomsAreOneWay) {
       }
     }
   }
+}
+
+TEST(CheckTree, OfTheCaptureOnlyItsFormatIsSeen) {
+  const std::vector<SourceFile> tree = {
+      {"traces/capture/capture_format.hpp", kTop}, {"traces/capture/device.hpp", kTop}, {"sim/core/a.hpp", kTop}};
+  const auto broken = [&](const std::string& path, const std::string& header) {
+    std::vector<SourceFile> with = tree;
+    with.push_back({path, "#include \"" + header + "\"\n"});
+    return check_tree(with);
+  };
+  EXPECT_THAT(broken("traces/import.cpp", "traces/capture/capture_format.hpp"), IsEmpty());
+  EXPECT_THAT(broken("validation/gpu/a.cpp", "traces/capture/device.hpp"), IsEmpty());
+  EXPECT_THAT(broken("traces/import.cpp", "traces/capture/device.hpp"), ElementsAre(HasSubstr("traces/ may not include")));
+  EXPECT_THAT(broken("sim/app/run.cpp", "traces/capture/capture_format.hpp"), ElementsAre(HasSubstr("sim/app/ may not include")));
+  EXPECT_THAT(broken("traces/capture/cases.cpp", "sim/core/a.hpp"), ElementsAre(HasSubstr("traces/capture/ may not include")));
 }
 
 TEST(CheckTree, NobodyIncludesTests) {
@@ -113,9 +128,13 @@ TEST(CheckTree, LibrariesHaveTheirFiles) {
       {"sim/machine/machine_spec.cpp", "yaml-cpp/yaml.h"},
       {"sim/core/config.hpp", "yaml-cpp/yaml.h"},
       {"traces/model_spec.hpp", "nlohmann/json.hpp"},
+      {"traces/import/coalescer.cpp", "zstd.h"},
+      {"traces/import/accelsim_tracez.cpp", "lzma.h"},
       {"sim/machine/machine.cpp", "spdlog/spdlog.h"},
       {"sim/app/run.cpp", "gtest/gtest.h"},
       {"analysis/roofline.cpp", "benchmark/benchmark.h"},
+      {"traces/gemm.cpp", "cuda_runtime.h"},
+      {"traces/capture/device.cpp", "sanitizer.h"},
   };
   for (const auto& [path, header] : wrong) {
     const std::string top = path.ends_with(".hpp") ? kTop : "";
