@@ -64,7 +64,7 @@ const std::vector<LibraryRule>& library_rules() {
       {"zstd.h", "zstd", R"(traces/import/accelsim_tracez\.cpp)"},
       {"spdlog/", "spdlog", R"(sim/app/[^/]*\.cpp)"},
       {"cuda", "CUDA", R"(traces/capture/.*)"},
-      {"sanitizer", "the Sanitizer API", R"(traces/capture/inject/inject\.cpp)"},
+      {"sanitizer.h", "the Sanitizer API", R"(traces/capture/inject/inject\.cpp)"},
       {"gtest/", "GoogleTest", "tests/.*"},
       {"gmock/", "GoogleTest", "tests/.*"},
       {"benchmark/", "Google Benchmark", "tests/.*"},
