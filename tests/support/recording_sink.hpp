@@ -45,11 +45,18 @@ class RecordingSink final : public TraceSink {
   void begin_kernel(const Kernel& kernel, const KernelExtras& extras) override { kernels.push_back({kernel, extras, {}, {}}); }
   void place_block(std::uint32_t block, std::uint32_t sm) override { kernels.back().sms[block] = sm; }
   void add_step(std::uint32_t block, std::uint32_t step, std::span<const Access> loads, const Work& work,
-                std::span<const Access> stores) override {
+                std::span<const Access> stores, const StepTiming& timing) override {
     auto& steps = kernels.back().blocks[block];
     if (step != steps.size()) throw std::invalid_argument("steps must ascend from 0");
     if (block >= kernels.back().kernel.grid) throw std::invalid_argument("block outside of the grid");
-    steps.push_back({{loads.begin(), loads.end()}, work, {stores.begin(), stores.end()}});
+    Step& kept = steps.emplace_back();
+    kept.loads.assign(loads.begin(), loads.end());
+    kept.work = work;
+    kept.stores.assign(stores.begin(), stores.end());
+    kept.tensor_padding = timing.tensor_padding;
+    kept.after = timing.after;
+    kept.pause = timing.pause;
+    kept.least = timing.least;
   }
   void repeat_blocks(std::uint32_t, std::int64_t) override {}
   void end_kernel() override {}

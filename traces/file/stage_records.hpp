@@ -15,6 +15,7 @@
 #include "sim/core/kernel.hpp"
 #include "traces/file/column_cache.hpp"
 #include "traces/file/row_cache.hpp"
+#include "traces/file/trace_sink.hpp"
 #include "traces/file/trace_words.hpp"
 
 namespace rooftrace::trace_file {

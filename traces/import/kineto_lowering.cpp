@@ -295,6 +295,15 @@ bool contains(const std::string& text, const char* word) {
   return text.find(word) != std::string::npos;
 }
 
+/// NCCL's kernels are named after what they do: ncclDevKernel_AllReduce_Sum_bf16_RING_LL.
+AllReduceChoice nccl_choice(const std::string& kernel) {
+  AllReduceChoice choice;
+  if (contains(kernel, "_TREE_")) choice.algorithm = AllReduce::tree;
+  if (contains(kernel, "_NVLS")) choice.algorithm = AllReduce::nvls;
+  choice.protocol = contains(kernel, "_LL128") ? NcclProtocol::ll128 : contains(kernel, "_LL") ? NcclProtocol::ll : NcclProtocol::simple;
+  return choice;
+}
+
 std::vector<Kernel> all_reduce(const KinetoGpuEvent& event, const DeviceShape& gpu, KinetoMemory& memory) {
   const auto type = kineto_data_type(event.type);
   if (!type || event.elements == 0 || event.elements > kMostElements || event.ranks < 2 || event.ranks > 4096) return {};
@@ -304,9 +313,11 @@ std::vector<Kernel> all_reduce(const KinetoGpuEvent& event, const DeviceShape& g
   p.type = *type;
   const auto bytes = static_cast<std::uint64_t>(static_cast<double>(p.elements) * bytes_per_element(*type));
   p.input = p.output = memory.input(bytes);
-  p.receive = memory.named("ring receive", ring_receive_bytes(p.ranks, p.elements, *type));
-  p.peer = memory.named("ring peer", ring_receive_bytes(p.ranks, p.elements, *type));
-  return {make_ring_all_reduce(gpu, p)};
+  const AllReduceChoice choice = nccl_choice(event.name);
+  const AllReduceRoom room = all_reduce_room(p.ranks, p.elements, *type, choice);
+  p.receive = memory.named("all-reduce receive", room.receive);
+  p.peer = memory.named("all-reduce peer", room.peer);
+  return {make_all_reduce(gpu, p, choice)};
 }
 
 std::vector<Kernel> move(const KinetoGpuEvent& event, const DeviceShape& gpu, KinetoMemory& memory) {
