@@ -151,7 +151,7 @@ TruthPoint truth_at(const Scenario& scenario, const WorkloadOptions& stage, cons
   L2Spec& l2 = other.machine.l2;
   const std::uint64_t per_set = std::uint64_t{l2.line} * l2.ways;
   TruthPoint point;
-  point.sets = std::max<std::uint64_t>(capacity_bytes / per_set, 1);
+  point.sets = std::max<std::uint64_t>(capacity_bytes / per_set / l2.partitions, 1) * l2.partitions;
   point.capacity = point.sets * per_set;
   l2.effective = l2.capacity = point.capacity;
   other.fidelity = Fidelity::cache;

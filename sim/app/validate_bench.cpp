@@ -15,7 +15,7 @@
 namespace rooftrace {
 namespace {
 
-constexpr double kMostLines = 2e9;  ///< About 40 s of simulation.
+constexpr double kMostLines = 5e8;  ///< About 10 s of simulation.
 constexpr double kMostSteps = 3e8;
 constexpr std::int32_t kLayersBeforeRepeat = 3;  ///< About so many layers are simulated before they repeat (RunOptions::layers_auto).
 

@@ -47,6 +47,8 @@ class MissCurveOfSmall : public testing::TestWithParam<Variant> {};
 TEST_P(MissCurveOfSmall, EqualsAFullyAssociativeL2) {
   Scenario scenario = load_scenario(parse_options(curve_of_small(GetParam().options)), ConfigPaths::of_process(""));
   ASSERT_EQ(scenario.stages.size(), 2U);
+  scenario.machine.l2.partitions = 1;  // The curve knows one place for a line.
+  scenario.machine.l2.copies = false;
   for (const WorkloadOptions& stage : scenario.stages) {
     const Trace trace = trace_workload(scenario, stage);
     const MissCurve curve = miss_curve(scenario, trace, stage.stage);
