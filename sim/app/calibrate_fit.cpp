@@ -12,9 +12,10 @@ namespace rooftrace {
 namespace {
 
 constexpr double kMeanWeight = 0.05;
-constexpr int kRounds = 4;         ///< Over all constants, at most.
-constexpr double kSame = 1e-9;     ///< Misfits closer than this are one.
-constexpr double kNarrow = 1.002;  ///< Where golden section ends, as a ratio.
+constexpr int kRounds = 4;            ///< Over all constants, at most.
+constexpr double kWorthwhile = 1e-3;  ///< Less of a gain (0.1 % of error) does not move a constant: it would follow noise.
+constexpr double kSame = 1e-9;        ///< Misfits closer than this are one.
+constexpr double kNarrow = 1.002;     ///< Where golden section ends, as a ratio.
 constexpr double kGolden = 0.6180339887498949;
 constexpr int kShifts = 4;  ///< Of the grid, when its best is at an end.
 
@@ -29,7 +30,7 @@ class Search {
       : out_(out), rows_on_(rows_on), progress_(progress), most_(kEvaluationsPerKey * out.keys.size() + 1) {}
 
   double evaluate_start() {
-    out_.before = run(out_.machine, "", 0);
+    out_.before = run(out_.machine, nullptr, 0);
     out_.after = out_.before;
     best_ = misfit(out_.before);
     return best_;
@@ -56,7 +57,7 @@ class Search {
     fitted.matters = true;
     golden_section(key, tried);
     const double best = best_of(tried);
-    if (best == start || tried.at(best) >= best_ - kSame) return false;
+    if (best == start || tried.at(best) > best_ - kWorthwhile) return false;
     key.set(out_.machine, best);
     out_.after = rows_.at(best);
     best_ = tried.at(best);
@@ -69,7 +70,7 @@ class Search {
     return std::min_element(tried.begin(), tried.end(), [](const auto& a, const auto& b) { return a.second < b.second; })->first;
   }
 
-  std::vector<ScoredRow> run(const MachineSpec& machine, const std::string& key, double value) {
+  std::vector<ScoredRow> run(const MachineSpec& machine, const CalibrateKey* key, double value) {
     std::vector<ScoredRow> rows = rows_on_(machine);
     ++out_.evaluations;
     if (progress_) progress_(out_.evaluations, most_, key, value, all_errors(rows).median);
@@ -82,7 +83,7 @@ class Search {
     --left_;
     MachineSpec machine = out_.machine;
     key.set(machine, value);
-    std::vector<ScoredRow> rows = run(machine, key.name, value);
+    std::vector<ScoredRow> rows = run(machine, &key, value);
     double result = misfit(rows);
     // A value on which rows fall away is no better for it.
     const auto count = [](const std::vector<ScoredRow>& all) { return std::count_if(all.begin(), all.end(), scored); };

@@ -4,7 +4,7 @@
 // plus a twentieth of the mean, which decides where the median is flat. Each constant is looked for on a coarse grid around its value, then
 // by golden section between the neighbours of the best. Promises: deterministic for any number of threads; at most
 // kEvaluationsPerKey simulations of all rows per constant; the result is never worse than the start; a constant on which nothing depends,
-// or that is best where it is, keeps its value. Not found: minima that need two constants to jump at once.
+// or that gains less than 0.1 % of error elsewhere, keeps its value. Not found: minima that need two constants to jump at once.
 #pragma once
 
 #include <functional>
@@ -34,9 +34,9 @@ struct Calibration {
 
 /// All rows on that machine.
 using RowsOn = std::function<std::vector<ScoredRow>(const MachineSpec&)>;
-/// `evaluation` of at most `most`, the constant that is being changed, its value and the median error (0.05: 5 %) there.
+/// `evaluation` of at most `most`, the constant that is being changed (null: none yet), its value and the median error (0.05: 5 %) there.
 using CalibrationProgress =
-    std::function<void(std::size_t evaluation, std::size_t most, const std::string& key, double value, double error)>;
+    std::function<void(std::size_t evaluation, std::size_t most, const CalibrateKey* key, double value, double error)>;
 
 /// What the search makes small; infinite when no row is scored.
 [[nodiscard]] double misfit(const std::vector<ScoredRow>& rows);

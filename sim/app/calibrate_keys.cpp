@@ -34,16 +34,30 @@ std::uint64_t cache_step(const Machine& m) {
   return granule >= quarter ? granule : (quarter + granule - 1) / granule * granule;
 }
 
+/// "5.400 TB/s" -> "5.4 TB/s"
+std::string without_zeros(const std::string& text) {
+  const std::size_t space = text.find(' ');
+  if (text.find('.') >= space) return text;
+  const std::size_t last = text.find_last_not_of('0', space - 1);
+  return text.substr(0, text[last] == '.' ? last : last + 1) + text.substr(space);
+}
+
 }  // namespace
 
 const std::vector<CalibrateKey>& calibrate_keys() {
   static const std::vector<CalibrateKey> keys = {
       {"sm.tensor_clock", Form::hertz, 2e8, 4e9, [](const Machine& m) { return m.sm.tensor_clock; },
        [](Machine& m, double v) { m.sm.tensor_clock = v; },
-       [](const Machine& m, double&, double& high) { high = std::min(high, m.sm.peak_clock); }},
+       [](const Machine& m, double& low, double& high) {
+         low = std::max(low, m.sm.peak_clock / 4);
+         high = std::min(high, m.sm.peak_clock);
+       }},
       {"l2.bandwidth", Form::bytes_per_second, 1e11, 1e14, [](const Machine& m) { return m.l2.bandwidth; },
        [](Machine& m, double v) { m.l2.bandwidth = v; },
-       [](const Machine& m, double&, double& high) { high = std::min(high, m.l2.peak_bandwidth); }},
+       [](const Machine& m, double& low, double& high) {
+         low = std::max(low, m.l2.peak_bandwidth / 4);
+         high = std::min(high, m.l2.peak_bandwidth);
+       }},
       {"l2.effective", Form::cache_bytes, 1 << 18, 1e12, [](const Machine& m) { return static_cast<double>(m.l2.effective); },
        [](Machine& m, double v) { m.l2.effective = static_cast<std::uint64_t>(v); },
        [](const Machine& m, double& low, double& high) {
@@ -106,9 +120,9 @@ std::vector<const CalibrateKey*> keys_to_fit(const std::string& list, const Mach
 
 std::string value_text(const CalibrateKey& key, double value) {
   if (key.form == Form::share) return fmt::format("{:.4g}", value);
-  if (key.form != Form::cache_bytes) return format_quantity(std::stod(fmt::format("{:.3e}", value)), dimension_of(key.form), 1);
+  if (key.form != Form::cache_bytes) return without_zeros(format_quantity(value, dimension_of(key.form), 4));
   for (const auto& [unit, bytes] : {std::pair{"MiB", 1048576.0}, {"KiB", 1024.0}}) {
-    if (std::fmod(value * 4, bytes) == 0) return fmt::format("{:.2f} {}", value / bytes, unit);
+    if (std::fmod(value * 4, bytes) == 0) return without_zeros(fmt::format("{:.2f} {}", value / bytes, unit));
   }
   return fmt::format("{:.0f} B", value);
 }

@@ -133,10 +133,12 @@ int command_calibrate(const Options& options) {
         bench.use(machine);
         return run_suites(suites, machine.name, bench, threads, {});
       },
-      [&](std::size_t evaluation, std::size_t most, const std::string& key, double value, double error) {
+      [&](std::size_t evaluation, std::size_t most, const CalibrateKey* key, double value, double error) {
         if (!show) return;
-        std::fprintf(stderr, "\rcalibrate: evaluation %zu of at most %zu: %s %.4g, median error %.2f %%   ", evaluation, most,
-                     key.empty() ? "as it is" : key.c_str(), value, error * 100);
+        const std::string now = key == nullptr ? "as it is" : fmt::format("{} {}", key->name, value_text(*key, value));
+        const std::string line =
+            fmt::format("calibrate: {} of at most {} simulations, {}: median error {:.2f} %", evaluation, most, now, error * 100);
+        std::fprintf(stderr, "\r%-100s", line.c_str());
       });
   if (show) std::fprintf(stderr, "\n");
   if (!options.quiet) {

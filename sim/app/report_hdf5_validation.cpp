@@ -60,15 +60,13 @@ void write_rows(h5::Group& root, const std::vector<ScoredRow>& rows) {
   number("tool_baseline", "roofline at 0.8 of the peaks plus 3 us", [](const ScoredRow& r) { return r.prediction.tool; });
   number("wave", "blocks in lock-step waves (moe_gemm only)", [](const ScoredRow& r) { return r.prediction.wave; });
   number("rel_error", "simulated / measured - 1; for shares the difference", [](const ScoredRow& r) { return r.error; });
-  root.flags("status", {"row"}, column<std::uint8_t>(rows, [](const ScoredRow& r) { return r.status; }),
-             {name(RowStatus::ok), name(RowStatus::skipped), name(RowStatus::flagged)}, "whether the row is scored");
+  text("status", "ok: scored; skipped: not simulated; flagged: known to be odd, not scored",
+       [](const ScoredRow& r) { return name(r.status); });
   text("reason", "of a status other than ok", [](const ScoredRow& r) { return r.reason; });
   text("group", "rows of the suite that are scored together", [](const ScoredRow& r) { return r.prediction.group; });
-  root.flags("beyond_bound", {"row"},
-             column<std::uint8_t>(rows, [](const ScoredRow& r) { return r.simulated_beyond_bound  ? 1
-                                                                        : r.measured_beyond_bound ? 2
-                                                                                                  : 0; }),
-             {"none", "simulated", "measured"}, "which value is better than the bound");
+  text("beyond_bound", "which value is better than the bound; empty: none", [](const ScoredRow& r) {
+    return r.simulated_beyond_bound ? "simulated" : r.measured_beyond_bound ? "measured" : "";
+  });
 }
 
 void write_errors(h5::Group& summary, const Scores& scores, const std::string& prefix, const char* whose,
@@ -99,8 +97,7 @@ void write_summary(h5::Group summary, const Scores& scores) {
   text("group_name", "group of rows, as in the rows' variable group", [](const GroupScore& g) { return g.group; });
   text("hardware", "GPU", [](const GroupScore& g) { return g.hardware; });
   text("goal", "median error aimed at", [](const GroupScore& g) { return g.goal; });
-  summary.flags("error_is", {"group"}, column<std::uint8_t>(groups, [](const GroupScore& g) { return g.points; }),
-                {"relative", "difference"}, "how the errors of the group are counted");
+  text("error_is", "relative, or the difference of shares", [](const GroupScore& g) { return g.points ? "difference" : "relative"; });
   count("rows", "rows of the group, flagged ones not counted", [](const GroupScore& g) { return g.simulated.rows + g.only_bound; });
   count("flagged", "rows known to be odd, not scored", [](const GroupScore& g) { return g.flagged; });
   count("simulated_beyond_bound", "simulated values better than the bound", [](const GroupScore& g) { return g.simulated_beyond_bound; });

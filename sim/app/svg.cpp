@@ -24,7 +24,7 @@ std::string tick_text(double value, Numbers numbers) {
       if (value >= factor * 0.999) return fmt::format("{:.3g}{}", value / factor, prefix);
     }
   }
-  return fmt::format("{:.3g}", value);
+  return fmt::format("{:.6g}", value);
 }
 
 /// All round values of one density between low and high.

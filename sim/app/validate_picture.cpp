@@ -39,7 +39,8 @@ std::string legend_text(const std::string& name, const Rows& rows) {
     if (row->status == RowStatus::ok) errors.push_back(row->error);
   }
   const ErrorScore score = error_score(errors);
-  const std::string median = errors.empty() ? "not scored" : fmt::format("median {:.1f} %", score.median * 100);
+  const std::string median =
+      errors.empty() ? "not scored" : fmt::format("median {:.1f} {}", score.median * 100, rows.front()->prediction.points ? "points" : "%");
   return fmt::format("{}: {} row{}, {}", name, rows.size(), rows.size() == 1 ? "" : "s", median);
 }
 

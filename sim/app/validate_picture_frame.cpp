@@ -54,6 +54,9 @@ std::string quantity_label(const std::string& quantity) {
     if (std::string(suffix) == "_rate") name += " rate";
   }
   std::replace(name.begin(), name.end(), '_', ' ');
+  for (const auto& [word, written] : {std::pair<std::string, const char*>{"l2 ", "L2 "}, {"hbm ", "HBM "}}) {
+    if (name.starts_with(word)) name.replace(0, word.size(), written);
+  }
   return name + unit;
 }
 
