@@ -197,6 +197,27 @@ is better than the closed-form bound allows; there should be none. Columns of ea
 Examples:
   rooftrace validate
   rooftrace validate --suite my/gemm.csv --hardware h100-sxm --rows rows.csv
+  rooftrace validate -o report.h5 --plots plots      rows and scores for xarray; one picture per suite
+)";
+
+constexpr std::string_view kCalibrate =
+    R"(Changes only the named constants of one machine, so that its rows of the named suites come out best: the median of
+|log(simulated / measured)|. Prints constants and errors before and after. With -o, writes the machine's file: every other line as it was,
+and beside each changed constant the suites, the number of rows, the errors and the value it had.
+
+)";
+
+constexpr std::string_view kCalibrateEnd = R"(
+Only what no datasheet says can be fitted, within physical ranges, never anything per row, shape or model:
+  sm.tensor_clock; l2.bandwidth, effective, latency_near, latency_far; hbm.read_efficiency, write_efficiency, latency;
+  nvlink.efficiency, latency; pcie.efficiency, latency; launch.kernel_gap, block_start, copy_start
+Fit few constants to suites that measure them alone (transfer: pcie, latency: latencies, read_bandwidth: L2 and HBM reads), and keep other
+suites aside to see whether the machine got better. HARDWARE is a name or a file; rows count when their hardware is its name. A value that
+the file inherits (extends) is written as an override.
+
+Examples:
+  rooftrace calibrate a100-sxm-80gb --suite validation/suites/transfer.csv --fit pcie.efficiency,launch.copy_start
+  rooftrace calibrate mine.yaml --suite my/read_bandwidth.csv my/latency.csv --fit l2.bandwidth,hbm.latency -o mine.yaml
 )";
 
 constexpr std::string_view kTrace =
@@ -246,6 +267,7 @@ Pages pages(const std::string& verb) {
   if (verb == "slurm") return {kSlurm, kSlurmEnd};
   if (verb == "curve") return {kCurve, kCurveEnd};
   if (verb == "validate") return {kValidate, kValidateEnd};
+  if (verb == "calibrate") return {kCalibrate, kCalibrateEnd};
   if (verb == "list") return {kList, ""};
   return {};
 }

@@ -22,7 +22,8 @@ constexpr std::array kCommands = {
     Command{"simulate", command_simulate},   Command{"sweep", command_sweep},       Command{"merge", command_merge},
     Command{"slurm", command_slurm},         Command{"pareto", command_pareto},     Command{"describe", command_describe},
     Command{"selfcheck", command_selfcheck}, Command{"validate", command_validate}, Command{"curve", command_curve},
-    Command{"trace", command_trace},         Command{"list", command_list},         Command{"help", command_help},
+    Command{"calibrate", command_calibrate}, Command{"trace", command_trace},       Command{"list", command_list},
+    Command{"help", command_help},
 };
 
 int dispatch(const std::vector<std::string>& arguments) {

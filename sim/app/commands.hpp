@@ -25,6 +25,7 @@ int command_pareto(const Options& options);
 int command_describe(const Options& options);
 int command_selfcheck(const Options& options);
 int command_validate(const Options& options);
+int command_calibrate(const Options& options);
 int command_curve(const Options& options);
 int command_trace(const Options& options);
 int command_list(const Options& options);

@@ -8,25 +8,19 @@
 #include <cmath>
 
 #include "sim/app/curve_report.hpp"
+#include "sim/app/svg.hpp"
 #include "sim/app/table.hpp"
 #include "sim/core/units.hpp"
 
 namespace rooftrace {
 namespace {
 
+using svg::escaped;
+using svg::words;
+
 constexpr double kWidth = 860, kPanel = 360, kLeft = 90, kRight = 30, kTop = 50, kBottom = 50;
 constexpr int kPerOctave = 16;
 constexpr double kHeadroom = 1.15;  ///< Room above and below the curve, as a factor.
-
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) out += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : c == '"' ? "&quot;" : std::string(1, c);
-  return out;
-}
-
-std::string words(double x, double y, const std::string& anchor, const std::string& text) {
-  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>\n", x, y, anchor, escaped(text));
-}
 
 /// Capacity and bytes to places on the page, both logarithmic.
 class Axes {

@@ -7,10 +7,13 @@
 #include <limits>
 #include <stdexcept>
 
+#include "sim/app/svg.hpp"
 #include "sim/core/error.hpp"
 
 namespace rooftrace {
 namespace {
+
+using svg::escaped;
 
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
@@ -35,12 +38,6 @@ bool beats(const std::vector<Goal>& goals, std::uint64_t a, std::uint64_t b) {
     better = better || worth(goal, a) > worth(goal, b);
   }
   return better;
-}
-
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) out += c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : std::string(1, c);
-  return out;
 }
 
 /// From values to pixels, with a little room at both ends.

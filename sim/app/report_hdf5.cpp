@@ -3,27 +3,16 @@
 
 #include <fmt/format.h>
 
-#include <boost/uuid/detail/sha1.hpp>
 #include <set>
 
 #include "sim/app/atomic_file.hpp"
 #include "sim/app/peaks.hpp"
 #include "sim/app/report_hdf5_file.hpp"
 #include "sim/app/report_hdf5_stage.hpp"
+#include "sim/app/sha1.hpp"
 
 namespace rooftrace {
 namespace {
-
-/// A name for a configuration, to see at once whether two results ran the same one. Not for security.
-std::string sha1(const std::string& text) {
-  boost::uuids::detail::sha1 hash;
-  hash.process_bytes(text.data(), text.size());
-  boost::uuids::detail::sha1::digest_type digest{};
-  hash.get_digest(digest);
-  std::string result;
-  for (const auto part : digest) result += fmt::format("{:0{}x}", part, 2 * sizeof(part));  // Words; bytes from Boost 1.86 on.
-  return result;
-}
 
 void write_provenance(h5::Group& root, const RunResult& result) {
   root.attribute("Conventions", "CF-1.8");

@@ -7,7 +7,6 @@
 #include <new>
 
 #include "analysis/summary.hpp"
-#include "sim/app/hardware_choice.hpp"
 #include "sim/app/model_choice.hpp"
 #include "sim/app/peaks.hpp"
 #include "sim/core/error.hpp"
@@ -131,12 +130,24 @@ const Value& Bench::once(Memo<Value>& memo, const std::string& key, const Make& 
   return entry->value;
 }
 
-const MachineSpec& Bench::machine(const std::string& name) {
+const HardwareChoice& Bench::choice(const std::string& name) {
   return once(machines_, name, [&] {
     const std::vector<std::string> known = paths_.names(ConfigKind::hardware);
     if (std::find(known.begin(), known.end(), name) == known.end()) throw RowSkipped("no hardware file for " + quoted_word(name));
-    return choose_hardware(name, {}, paths_).machine;
+    return choose_hardware(name, {}, paths_);
   });
+}
+
+const MachineSpec& Bench::machine(const std::string& name) {
+  return choice(name).machine;
+}
+
+const std::string& Bench::machine_text(const std::string& name) {
+  return choice(name).yaml;
+}
+
+void Bench::use(const MachineSpec& machine, const std::string& text) {
+  static_cast<void>(once(machines_, machine.name, [&] { return HardwareChoice{machine, text}; }));
 }
 
 const ModelSpec& Bench::model(const std::string& name) {

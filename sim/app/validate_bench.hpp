@@ -12,6 +12,7 @@
 #include <string>
 
 #include "sim/app/config_paths.hpp"
+#include "sim/app/hardware_choice.hpp"
 #include "sim/app/run.hpp"
 #include "sim/app/validate_csv.hpp"
 #include "traces/model_spec.hpp"
@@ -46,6 +47,10 @@ class Bench {
   Bench(const ConfigPaths& paths, Fidelity fidelity, Contention contention = Contention::pooled);
 
   [[nodiscard]] const MachineSpec& machine(const std::string& name);
+  /// The machine's resolved file.
+  [[nodiscard]] const std::string& machine_text(const std::string& name);
+  /// From now on `machine.name` means this one, whatever its file says. Before the first row is run.
+  void use(const MachineSpec& machine, const std::string& text = "");
   [[nodiscard]] const ModelSpec& model(const std::string& name);
   [[nodiscard]] const Outcome& run(const MachineSpec& machine, const Experiment& experiment);
   [[nodiscard]] Fidelity fidelity() const { return fidelity_; }
@@ -59,6 +64,7 @@ class Bench {
   };
   template <typename Value>
   using Memo = std::map<std::string, std::unique_ptr<Once<Value>>>;
+  [[nodiscard]] const HardwareChoice& choice(const std::string& name);
   template <typename Value, typename Make>
   const Value& once(Memo<Value>& memo, const std::string& key, const Make& make);
 
@@ -66,7 +72,7 @@ class Bench {
   Fidelity fidelity_;
   Contention contention_;
   std::mutex mutex_;  ///< Guards the maps, not what is in them.
-  Memo<MachineSpec> machines_;
+  Memo<HardwareChoice> machines_;
   Memo<ModelSpec> models_;
   Memo<Outcome> outcomes_;
 };

@@ -17,8 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kSuiteLimit = 16 << 20;
-
 const SuiteKind& kind_of(const std::string& path) {
   const std::string stem = fs::path(path).stem().string();
   std::vector<std::string> names;

@@ -12,6 +12,8 @@
 
 namespace rooftrace {
 
+inline constexpr std::size_t kSuiteLimit = 16 << 20;  ///< Bytes of one suite.
+
 /// Suites named as files or as folders of *.csv (sorted by name). UserError: no such file, a name that is no kind, a folder without suites.
 [[nodiscard]] std::vector<Suite> load_suites(const std::vector<std::string>& paths);
 

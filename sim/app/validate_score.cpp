@@ -72,6 +72,7 @@ ScoredRow score_row(const SuiteKind& kind, const SuiteRow& row, std::size_t numb
   out.id = row.has("id") ? row.text("id") : fmt::format("{}-{:04}", kind.name, number);
   out.hardware = row.text("hardware");
   out.quantity = row.has("quantity") ? row.text("quantity") : "value";
+  out.curve = curve_place(kind.name, row);
   try {
     predict(kind, row, bench, out);
   } catch (const std::exception& error) {  // RowSkipped, and whatever a generator refuses.

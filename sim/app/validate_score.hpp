@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sim/app/validate_csv.hpp"
+#include "sim/app/validate_curves.hpp"
 #include "sim/app/validate_kinds.hpp"
 
 namespace rooftrace {
@@ -21,6 +22,7 @@ struct ScoredRow {
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   std::string id, kind, hardware, quantity;
   double measured = kNone, low = kNone, high = kNone;
+  CurvePlace curve;
   Prediction prediction;
   double error = kNone;
   RowStatus status = RowStatus::ok;

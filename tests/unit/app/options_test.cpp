@@ -76,7 +76,7 @@ TEST(Options, TheCommandIsKeptAsAShellReadsItBack) {
 TEST(Options, MistakesNameTheWordAndTheRightOnes) {
   EXPECT_EQ(mistake({"simulte"}),
             "no verb \"simulte\"; did you mean \"simulate\"? (verbs: simulate, trace, sweep, merge, slurm, pareto, describe, selfcheck, "
-            "validate, curve, list, help)");
+            "validate, calibrate, curve, list, help)");
   EXPECT_THAT(mistake({"simulate", "--bacth", "2"}), HasSubstr("no option \"--bacth\"; did you mean \"--batch\"?"));
   EXPECT_THAT(mistake({"list", "models", "--batch", "2"}), HasSubstr("no option \"--batch\"; it belongs to \"rooftrace simulate\""));
   EXPECT_EQ(mistake({"simulate", "--stage", "decod"}), "--stage: \"decod\" is not one of decode, prefill, both; did you mean \"decode\"?");
