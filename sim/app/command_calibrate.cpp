@@ -15,6 +15,7 @@
 #include "sim/app/console.hpp"
 #include "sim/app/table.hpp"
 #include "sim/app/validate_run.hpp"
+#include "sim/core/config.hpp"
 #include "sim/core/error.hpp"
 #include "sim/core/text_file.hpp"
 #include "sim/machine/machine_load.hpp"
@@ -92,6 +93,14 @@ std::string rewritten(const std::string& text, const std::string& source, const 
   return changed;
 }
 
+/// What would be refused when the file is written is refused before hours of work are spent.
+void check_rewritable(const std::string& text, const std::string& source, const std::string& target, const MachineSpec& machine,
+                      const std::vector<const CalibrateKey*>& keys) {
+  std::vector<NewValue> same;
+  for (const CalibrateKey* key : keys) same.push_back({key->name, value_text(*key, key->get(machine)), "trial"});
+  static_cast<void>(ConfigDocument::parse(with_values(text, source, same), target));
+}
+
 /// Only rows of this machine, wherever they stand.
 std::size_t rows_of(const std::vector<Suite>& suites, const std::string& hardware) {
   std::size_t count = 0;
@@ -123,7 +132,11 @@ int command_calibrate(const Options& options) {
     throw UserError(fmt::format("calibrate: the suites have no row for {}", quoted_word(choice.machine.name)));
   }
   const auto output = options.value("output");
-  if (output) check_writable(*output);
+  const std::string text = read_text_file(file.path);
+  if (output) {
+    check_writable(*output);
+    check_rewritable(text, file.path, *output, choice.machine, keys);
+  }
 
   const bool show = !options.quiet && isatty(STDERR_FILENO) != 0;
   const Calibration result = calibrate(
@@ -150,7 +163,7 @@ int command_calibrate(const Options& options) {
     notes.note("nothing written (-o FILE.yaml writes the machine's file with these constants)");
     return kDone;
   }
-  write_file_atomically(*output, rewritten(read_text_file(file.path), file.path, *output, result, suites));
+  write_file_atomically(*output, rewritten(text, file.path, *output, result, suites));
   notes.note("wrote " + *output);
   return kDone;
 }

@@ -34,17 +34,19 @@ Ticks candidates(double low, double high, Numbers numbers, int density) {
     if (value >= low && value <= high) ticks.emplace_back(value, tick_text(value, numbers));
   };
   if (numbers == Numbers::bytes) {
-    const int every = 1 << density;
+    const int every = density == 0 ? 1 : 1 << (density - 1);
     for (int power = 0; power < 60; power += every) add(std::exp2(power));
     return ticks;
   }
   for (int decade = -12; decade <= 18; ++decade) {
     const double ten = std::pow(10.0, decade);
     if (density == 0) {
-      for (const double mantissa : {1.0, 1.5, 2.0, 3.0, 5.0, 7.0}) add(mantissa * ten);
+      for (const double mantissa : {1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0}) add(mantissa * ten);
     } else if (density == 1) {
+      for (const double mantissa : {1.0, 1.5, 2.0, 3.0, 5.0, 7.0}) add(mantissa * ten);
+    } else if (density == 2) {
       for (const double mantissa : {1.0, 2.0, 5.0}) add(mantissa * ten);
-    } else if (decade % (density - 1) == 0) {
+    } else if (decade % (density - 2) == 0) {
       add(ten);
     }
   }
@@ -110,7 +112,7 @@ Ticks Axis::ticks(double apart) const {
     return ticks;
   }
   Ticks ticks;
-  for (int density = 0; density < 6; ++density) {
+  for (int density = 0; density < 8; ++density) {
     ticks = candidates(low_, high_, numbers_, density);
     bool fits = true;
     for (std::size_t i = 1; i < ticks.size(); ++i) {

@@ -111,7 +111,7 @@ void PicturePage::legend(const std::string& mark, const std::string& text) {
 std::string PicturePage::text() const {
   const double rows = static_cast<double>((panels_ + 1) / 2);
   const double height = kHeader + std::max(kCellHeight * rows, kTop + kBottom + kLegendLine * static_cast<double>(legend_lines_));
-  const double width = std::max(legend_left() + kLegendMark + 16 + kCharacter * static_cast<double>(legend_characters_),
+  const double width = std::max(legend_left() + kLegendMark + 28 + kCharacter * static_cast<double>(legend_characters_),
                                 40 + kCharacter * static_cast<double>(std::max(subtitle_.size(), title_.size() * 5 / 4)));
   std::string out = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" viewBox=\"0 0 {0:.0f} {1:.0f}\">\n"

@@ -224,6 +224,11 @@ TEST_F(CalibrateProgram, MistakesAreOneLineAndWriteNothing) {
               HasSubstr("the suites have no row for \"known\""));
   EXPECT_THAT(said({"min", "--suite", "transfer.csv", "--fit", "pcie.latency"}), HasSubstr("did you mean \"mine\"?"));
   EXPECT_THAT(said({"mine", "--suite", "transfer.csv", "--fit", "pcie.efficiency", "-o", "nowhere/x.yaml"}), HasSubstr("nowhere"));
+  write("hardware/flow.yaml", "extends: mine\nlaunch: {copy_start: 3 us}\n");
+  write("flow/transfer.csv", "hardware,path,direction,host_memory,bytes,quantity,value\nflow,pcie,h2d,pinned,1048576,bandwidth_GBps,30\n");
+  EXPECT_THAT(said({"flow", "--suite", "flow/transfer.csv", "--fit", "launch.copy_start", "-o", "x.yaml"}), HasSubstr("flow.yaml:2:22: "));
+  EXPECT_THAT(said({"flow", "--suite", "flow/transfer.csv", "--fit", "pcie.latency", "-o", "x.yaml"}),
+              HasSubstr("extends: \"mine\" is not there"));
   EXPECT_FALSE(std::filesystem::exists(folder() / "x.yaml"));
 }
 
