@@ -41,7 +41,9 @@ class IndexMap {
         hashed_(hashed),
         low_bits_(kFrameBits - static_cast<std::uint32_t>(std::countr_zero(line_bytes))),
         low_mask_((std::uint64_t{1} << low_bits_) - 1),
-        per_frame_((low_mask_ + sets) / sets) {}
+        per_frame_((low_mask_ + sets) / sets),
+        narrow_shift_(30 + static_cast<std::uint32_t>(std::bit_width(sets))),
+        narrow_reciprocal_(static_cast<std::uint32_t>(((std::uint64_t{1} << narrow_shift_) + sets - 1) / sets)) {}
 
   [[nodiscard]] SetAndTag locate(std::uint64_t line) const {
     if (!hashed_) {
@@ -51,6 +53,20 @@ class IndexMap {
     const std::uint64_t h = mix(line & low_mask_);
     const std::uint64_t q = sets_.quotient(h);
     return {static_cast<std::uint32_t>(h - q * sets_.divisor()), (line >> low_bits_) * per_frame_ + q};
+  }
+
+  /// locate(line).set in 32 bits, for loops that the compiler can turn into vectors. Lines are at least 128 B, so a hash has at most 23 bits;
+  /// with f = floor(log2(sets)) the reciprocal of f + 31 bits is off by less than sets < 2^(f+1), and 2^23 * 2^(f+1) < 2^(f+31): exact.
+  [[nodiscard]] bool narrow() const { return hashed_ && low_bits_ <= 23 && sets() > 1; }
+  [[nodiscard]] std::uint32_t narrow_set(std::uint32_t low_line) const {
+    const auto mask = static_cast<std::uint32_t>(low_mask_);
+    const std::uint32_t fold = (low_bits_ + 1) / 2;
+    std::uint32_t x = ((low_line & mask) * static_cast<std::uint32_t>(kFirst)) & mask;
+    x ^= x >> fold;
+    x = (x * static_cast<std::uint32_t>(kSecond)) & mask;
+    x ^= x >> fold;
+    const auto q = static_cast<std::uint32_t>((std::uint64_t{x} * narrow_reciprocal_) >> narrow_shift_);
+    return x - q * static_cast<std::uint32_t>(sets_.divisor());
   }
 
   /// The line that locate() sent to this set and tag.
@@ -101,6 +117,8 @@ class IndexMap {
   std::uint32_t low_bits_;
   std::uint64_t low_mask_;
   std::uint64_t per_frame_;
+  std::uint32_t narrow_shift_;
+  std::uint32_t narrow_reciprocal_;
 };
 
 class ChannelMap {

@@ -18,9 +18,10 @@
 
 namespace rooftrace {
 
-/// Which tag store serves a machine. automatic: the fastest that can hold the geometry on this host; the others are the switch that turns
-/// the shortcut off.
-enum class TagStore : std::uint8_t { automatic, packed_portable, reference };
+/// Which tag store serves a machine. automatic: the fastest that can hold the geometry on this host, and lines of streams are counted
+/// instead of looked up where that is the same (stream_lines.hpp). The others are the switches that turn the shortcuts off: fast_by_line
+/// looks up every line in the fastest store, packed_portable and reference do so in plain C++.
+enum class TagStore : std::uint8_t { automatic, fast_by_line, packed_portable, reference };
 
 /// Where the layer arenas of a trace lie, so that states of different layers can be compared.
 struct LayerFrame {
@@ -36,13 +37,13 @@ class L2 {
   virtual Time access(std::span<const Access> accesses, const Requester& who, std::uint32_t partition, Time now) = 0;
   /// A hash of the whole state with addresses in layer arenas taken relative to frame.layer: equal states behave alike for ever, shifted by
   /// layers.
-  [[nodiscard]] virtual std::uint64_t fingerprint(const LayerFrame& frame) const = 0;
+  [[nodiscard]] virtual std::uint64_t fingerprint(const LayerFrame& frame) = 0;
   /// True when a shift of the address by `bytes` keeps every line in its set.
   [[nodiscard]] virtual bool keeps_sets(std::uint64_t bytes) const = 0;
   /// Forgets which sectors have been seen, so that the next run counts its compulsory bytes anew; keeps what is resident.
   virtual void forget_first_touches() = 0;
   /// Lines resident in a set, first to be kept first, as line numbers (for tests).
-  [[nodiscard]] virtual std::vector<std::uint64_t> resident(std::uint32_t set) const = 0;
+  [[nodiscard]] virtual std::vector<std::uint64_t> resident(std::uint32_t set) = 0;
 };
 
 /// `address_end`: one past the highest address that will ever come. `page_role`: Trace::page_role, must outlive the L2.
@@ -51,6 +52,7 @@ struct L2Context {
   const HbmSpec* hbm;
   std::uint64_t address_end;
   const std::vector<TensorRole>* page_role;
+  bool by_line = false;  ///< Every line is looked up.
 };
 [[nodiscard]] std::unique_ptr<L2> make_l2(const L2Context& context, TagStore store = TagStore::automatic);
 
