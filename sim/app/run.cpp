@@ -132,8 +132,8 @@ class StageRun {
     if (a.size() != b.size()) return false;
     return std::equal(first, last, trace_.kernels.begin() + static_cast<std::ptrdiff_t>(b.first), [](const Kernel& x, const Kernel& y) {
       return x.label == y.label && x.kernel_class == y.kernel_class && x.unit == y.unit && x.grid == y.grid &&
-             x.blocks_per_sm == y.blocks_per_sm && x.depth == y.depth && x.tensor_type == y.tensor_type &&
-             x.serial_hops == y.serial_hops && x.work == y.work && x.footprint == y.footprint;
+             x.blocks_per_sm == y.blocks_per_sm && x.depth == y.depth && x.tensor_type == y.tensor_type && x.serial_hops == y.serial_hops &&
+             x.work == y.work && x.footprint == y.footprint;
     });
   }
 

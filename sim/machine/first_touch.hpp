@@ -47,10 +47,10 @@ class FirstTouch {
     return fresh;
   }
 
-  /// Calls back with every word that is not 0 and the first address it stands for.
+  /// Calls back with every word between two addresses (multiples of a page) that is not 0, and the first address it stands for.
   template <class Call>
-  void for_each_word(Call call) const {
-    for (std::uint64_t i = 0; i < count_; ++i) {
+  void for_each_word(std::uint64_t begin, std::uint64_t end, Call call) const {
+    for (std::uint64_t i = begin / word_bytes_; i < count_ && i * word_bytes_ < end; ++i) {
       if (words_.get()[i] != 0) call(i * word_bytes_, words_.get()[i]);
     }
   }

@@ -24,6 +24,8 @@ class Hbm {
 
   /// The interleave chunk of an address: what stays on one channel.
   [[nodiscard]] std::uint64_t chunk(std::uint64_t address) const { return map_.chunk(address); }
+  [[nodiscard]] const ChannelMap& map() const { return map_; }
+  Time read_channel(Time now, std::uint32_t channel, std::uint32_t sectors) { return channels_[channel].send(now, sectors * read_cost_); }
   Time read_chunk(Time now, std::uint64_t chunk, std::uint32_t sectors) {
     return channels_[map_.channel_of_chunk(chunk)].send(now, sectors * read_cost_);
   }

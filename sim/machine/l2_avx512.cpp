@@ -4,6 +4,7 @@
 // linker for everyone; the walk's own types are distinct per tag store.
 #include "sim/machine/l2_avx512.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>

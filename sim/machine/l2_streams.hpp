@@ -1,6 +1,8 @@
 // Part of l2_walk.hpp: lines of streams that are counted (stream_lines.hpp says why that is the same), and the state as a number.
 #pragma once
 
+#include <algorithm>
+
 #include "sim/machine/l2_walk.hpp"
 
 namespace rooftrace {
@@ -56,15 +58,19 @@ void L2Walk<Cache>::count_lines(std::span<const std::uint64_t> lines, Call& call
   const std::uint32_t near_begin = call.near_begin, partition_sets = places.sets(), full = (1U << sectors_per_line_) - 1;
   std::array<std::uint32_t, kStreamPiece> sets;
   std::array<std::uint32_t, kStreamPiece> remote;
-  std::array<std::uint64_t, kStreamPiece> chunks;
+  std::array<std::uint32_t, kStreamPiece> chunks;
+  std::array<std::uint32_t, kStreamPiece> channels;
+  const ChannelMap map = hbm_.map();
+  const std::uint32_t line_shift = line_shift_;
   const std::size_t count = lines.size();
   std::uint32_t remote_lines = 0;
   for (std::size_t i = 0; i < count; ++i) sets[i] = index.narrow_set(static_cast<std::uint32_t>(lines[i]));
   for (std::size_t i = 0; i < count; ++i) {
     remote[i] = sets[i] - near_begin >= partition_sets ? 1 : 0;
     remote_lines += remote[i];
-    chunks[i] = hbm_.chunk(lines[i] << line_shift_);
+    chunks[i] = static_cast<std::uint32_t>(map.chunk(lines[i] << line_shift));
   }
+  for (std::size_t i = 0; i < count; ++i) channels[i] = map.narrow_channel(chunks[i]);
   std::uint8_t* const waiting = streams_.waiting();
   const std::uint32_t ways = cache_.ways(), partition = call.partition;
   const bool copies = places.copies();
@@ -76,18 +82,30 @@ void L2Walk<Cache>::count_lines(std::span<const std::uint64_t> lines, Call& call
       push_at_once(set, call);
     }
   };
-  for (std::size_t i = 0; i < count; ++i) {
-    // With copies a line is put in front of its home, and of the set beside the requester: the same one when the home is there.
-    count_in(sets[i]);
-    if (copies && remote[i] != 0) count_in(places.copy({sets[i], 0}, partition).set);
+  if (copies) {
+    // A line goes in front of its home, and of the set beside the requester: the same one when the home is there. Gathered without a
+    // branch, because no host can predict where a home is.
+    std::array<std::uint32_t, 2 * kStreamPiece + 1> both;
+    std::size_t gathered = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      both[gathered++] = sets[i];
+      both[gathered] = places.copy({sets[i], 0}, partition).set;
+      gathered += remote[i];
+    }
+    for (std::size_t i = 0; i < gathered; ++i) count_in(both[i]);
+  } else {
+    for (std::size_t i = 0; i < count; ++i) count_in(sets[i]);
   }
   std::size_t first = 0;
+  Time ready = call.ready;
   for (std::size_t i = 0; i < count; ++i) {
     static_cast<void>(first_touch_.mark(first_touch_.find(lines[i]), lines[i], full));
     if (i + 1 < count && chunks[i + 1] == chunks[first]) continue;
-    fetch(chunks[first], static_cast<std::uint32_t>(i + 1 - first) * sectors_per_line_, call);
+    const Time through = hbm_.read_channel(call.now, channels[i], static_cast<std::uint32_t>(i + 1 - first) * sectors_per_line_);
+    if (through > ready) ready = through;
     first = i + 1;
   }
+  call.ready = ready;
   const std::uint64_t all = count * std::uint64_t{sectors_per_line_};
   call.asked += all;
   call.missed += all;
@@ -197,16 +215,25 @@ std::uint64_t L2Walk<Cache>::fingerprint(const LayerFrame& frame) {
       add(line.valid << 4 | line.dirty);
     }
   }
-  first_touch_.for_each_word([&](std::uint64_t address, std::uint64_t word) {
-    if (frame.stride != 0 && address >= frame.begin && address < frame.end) {
-      const std::uint64_t layer = (address - frame.begin) / frame.stride;
-      if (layer < static_cast<std::uint64_t>(frame.layer)) return;  // Behind us.
-      address = (address - frame.begin) % frame.stride;
-      add(layer - static_cast<std::uint64_t>(frame.layer));
-    }
-    add(address);
-    add(word);
-  });
+  const auto touched = [&](std::uint64_t begin, std::uint64_t end) {
+    first_touch_.for_each_word(begin, end, [&](std::uint64_t address, std::uint64_t word) {
+      add(address - begin);
+      add(word);
+    });
+  };
+  if (frame.stride == 0) {
+    touched(0, address_end_);
+    return hash;
+  }
+  touched(0, frame.begin);
+  add(~std::uint64_t{0});
+  touched(frame.end, address_end_);
+  // A layer may touch its own arena and the next one, as Trace says of layers that repeat; those behind do not come back.
+  for (std::uint64_t next = 0; next < 2; ++next) {
+    const std::uint64_t begin = frame.begin + (static_cast<std::uint64_t>(frame.layer) + next) * frame.stride;
+    add(next);
+    touched(std::min(begin, frame.end), std::min(begin + frame.stride, frame.end));
+  }
   return hash;
 }
 

@@ -1,6 +1,7 @@
 // The inner loop of the simulator: L2 over one kind of tag store. Compiled once per kind (l2_portable.cpp, l2_avx512.cpp).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -36,7 +37,8 @@ class L2Walk final : public L2 {
         hbm_(*context.hbm, spec_.sector),
         pipe_(spec_.bandwidth),
         crossing_(from_seconds(spec_.latency_far) - from_seconds(spec_.latency_near)),
-        streams_(Cache::kUnnamed && !context.by_line && index_.narrow() && sectors_per_line_ == 4, index_.sets(), context.address_end) {}
+        streams_(Cache::kUnnamed && !context.by_line && index_.narrow() && hbm_.map().narrow() && sectors_per_line_ == 4, index_.sets(),
+                 context.address_end) {}
 
   Time access(std::span<const Access> accesses, const Requester& who, std::uint32_t partition, Time now) override {
     const Access& like = accesses.front();

@@ -1,9 +1,9 @@
 // One set of a cache in one 64-byte line of the host: up to 16 words of 32 bits, most recently used first.
 //
-// A word is tag+1 (24 bits), dirty sectors (4), valid sectors (4); 0 is an empty way, the largest tag+1 a line without a name. Recency is position, so there is no timestamp to
-// store, and a lookup is one compare of 16 words, a promotion one permutation. PackedOpsPortable is plain C++; PackedOpsAvx512
-// (packed_set_avx512.hpp) does the same in a few instructions; a test drives both, and the textbook ReferenceCache, with the same random
-// requests.
+// A word is tag+1 (24 bits), dirty sectors (4), valid sectors (4); 0 is an empty way, the largest tag+1 a line without a name. Recency is
+// position, so there is no timestamp to store, and a lookup is one compare of 16 words, a promotion one permutation. PackedOpsPortable is
+// plain C++; PackedOpsAvx512 (packed_set_avx512.hpp) does the same in a few instructions; a test drives both, and the textbook
+// ReferenceCache, with the same random requests.
 #pragma once
 
 #include <bit>
