@@ -76,6 +76,9 @@ class PackedCache {
     Ops::to_front(set, last_, kPackedUnnamed);
     return {0, packed_dirty(victim), packed_tag(victim)};
   }
+  void fill_unnamed(std::uint32_t set) {
+    for (std::uint32_t i = 0; i <= last_; ++i) sets_[set].word[i] = kPackedUnnamed;
+  }
   /// Gives the most recent line without a name this one; false when there is none.
   bool name_first(std::uint32_t set_index, std::uint64_t tag) {
     PackedSet& set = sets_[set_index];

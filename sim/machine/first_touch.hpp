@@ -28,10 +28,11 @@ class FirstTouch {
 
   /// Where the bits of a line are; the host starts to fetch them.
   [[nodiscard]] std::uint64_t* find(std::uint64_t line) const {
-    std::uint64_t* word = &words_.get()[(line << sector_shift_) >> 6];
-    __builtin_prefetch(word, 1);
-    return word;
+    std::uint64_t* at = word(line);
+    __builtin_prefetch(at, 1);
+    return at;
   }
+  [[nodiscard]] std::uint64_t* word(std::uint64_t line) const { return &words_.get()[(line << sector_shift_) >> 6]; }
 
   /// Bit i: sector i of the line has been touched; the bits above those of a line are other lines'.
   [[nodiscard]] std::uint32_t touched(std::uint64_t line) const {
@@ -40,10 +41,10 @@ class FirstTouch {
   }
 
   /// Marks `sectors` (a mask within the line) in the word that find() gave for it, and returns those that were new.
-  [[nodiscard]] std::uint32_t mark(std::uint64_t* word, std::uint64_t line, std::uint32_t sectors) const {
+  [[nodiscard]] std::uint32_t mark(std::uint64_t* at, std::uint64_t line, std::uint32_t sectors) const {
     const std::uint64_t shift = (line << sector_shift_) & 63;
-    const std::uint32_t fresh = sectors & ~static_cast<std::uint32_t>(*word >> shift);
-    *word |= std::uint64_t{sectors} << shift;
+    const std::uint32_t fresh = sectors & ~static_cast<std::uint32_t>(*at >> shift);
+    *at |= std::uint64_t{sectors} << shift;
     return fresh;
   }
 

@@ -23,7 +23,7 @@
 #include <immintrin.h>
 #pragma GCC push_options
 #pragma GCC target("avx512f,bmi,bmi2,popcnt,lzcnt")
-#include "sim/machine/l2_walk.hpp"
+#include "sim/machine/l2_streams.hpp"
 #include "sim/machine/packed_set_avx512.hpp"
 
 namespace rooftrace {

@@ -3,7 +3,7 @@
 
 #include "sim/machine/associative_cache.hpp"
 #include "sim/machine/l2_avx512.hpp"
-#include "sim/machine/l2_walk.hpp"
+#include "sim/machine/l2_streams.hpp"
 
 namespace rooftrace {
 namespace {

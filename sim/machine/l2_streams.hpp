@@ -1,4 +1,4 @@
-// Part of l2_walk.hpp: lines of streams that are counted (stream_lines.hpp says why that is the same), and the state as a number.
+// The rest of l2_walk.hpp: lines of streams that are counted (stream_lines.hpp says why that is the same), and the state as a number.
 #pragma once
 
 #include <algorithm>
@@ -99,7 +99,7 @@ void L2Walk<Cache>::count_lines(std::span<const std::uint64_t> lines, Call& call
   std::size_t first = 0;
   Time ready = call.ready;
   for (std::size_t i = 0; i < count; ++i) {
-    static_cast<void>(first_touch_.mark(first_touch_.find(lines[i]), lines[i], full));
+    static_cast<void>(first_touch_.mark(first_touch_.word(lines[i]), lines[i], full));
     if (i + 1 < count && chunks[i + 1] == chunks[first]) continue;
     const Time through = hbm_.read_channel(call.now, channels[i], static_cast<std::uint32_t>(i + 1 - first) * sectors_per_line_);
     if (through > ready) ready = through;
@@ -126,6 +126,10 @@ template <class Cache>
 void L2Walk<Cache>::put_waiting(std::uint32_t set) {
   std::uint8_t& waiting = streams_.waiting()[set];
   if (waiting == 0 || waiting == StreamLines::kServedAtOnce) return;
+  if (waiting >= cache_.ways()) {
+    cache_.fill_unnamed(set);
+    waiting = 0;
+  }
   for (; waiting > 0; --waiting) static_cast<void>(cache_.push_unnamed(set));
 }
 

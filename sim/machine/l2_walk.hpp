@@ -1,4 +1,5 @@
-// The inner loop of the simulator: L2 over one kind of tag store. Compiled once per kind (l2_portable.cpp, l2_avx512.cpp).
+// The inner loop of the simulator: L2 over one kind of tag store. Compiled once per kind (l2_portable.cpp, l2_avx512.cpp), which include
+// l2_streams.hpp with the rest of it.
 #pragma once
 
 #include <algorithm>
@@ -318,5 +319,3 @@ class L2Walk final : public L2 {
 };
 
 }  // namespace rooftrace
-
-#include "sim/machine/l2_streams.hpp"
