@@ -71,8 +71,8 @@ class StageRun {
   }
 
   /// Layer by layer; when a layer ends in the state in which it began, every later layer would do the same again: it begins in that state
-  /// as well, nothing is in flight, and time enters by differences only. The state has in it which sectors were ever touched (but for the
-  /// arenas of the layers before), because they tell compulsory bytes from refetched ones.
+  /// as well, nothing is in flight, and time enters by differences only. The state has in it which sectors were ever touched (outside the
+  /// arenas, in this layer's and in the next one's), because they tell compulsory bytes from refetched ones.
   Time run_until_repeating(std::vector<KernelRecord>& records) {
     const Time start = now_;
     const std::vector<Segment> segments = split();

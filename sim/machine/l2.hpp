@@ -36,7 +36,8 @@ class L2 {
   /// latency included.
   virtual Time access(std::span<const Access> accesses, const Requester& who, std::uint32_t partition, Time now) = 0;
   /// A hash of the whole state with addresses in layer arenas taken relative to frame.layer: equal states behave alike for ever, shifted by
-  /// layers.
+  /// layers. Of the sectors ever touched, those outside the arenas and in the arenas of this layer and the next count; it is assumed that
+  /// no layer reaches further.
   [[nodiscard]] virtual std::uint64_t fingerprint(const LayerFrame& frame) = 0;
   /// True when a shift of the address by `bytes` keeps every line in its set.
   [[nodiscard]] virtual bool keeps_sets(std::uint64_t bytes) const = 0;
