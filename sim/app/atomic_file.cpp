@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,6 +59,39 @@ void check_target(const std::string& path, const std::string& target, const std:
   }
 }
 
+/// ".rooftrace-PID-N.tmp" and nothing else.
+bool is_temporary_name(std::string_view name) {
+  constexpr std::string_view kFront = ".rooftrace-", kBack = ".tmp";
+  if (!name.starts_with(kFront) || !name.ends_with(kBack) || name.size() <= kFront.size() + kBack.size()) return false;
+  const std::string_view middle = name.substr(kFront.size(), name.size() - kFront.size() - kBack.size());
+  const std::size_t dash = middle.find('-');
+  return dash != std::string_view::npos && dash > 0 && dash + 1 < middle.size() && middle.find_first_not_of("0123456789") == dash &&
+         middle.find_first_not_of("0123456789", dash + 1) == std::string_view::npos;
+}
+
+/// Whether `path` still is the file that was opened.
+bool still_there(int descriptor, const std::string& path) {
+  struct stat mine {};
+  struct stat there {};
+  return fstat(descriptor, &mine) == 0 && lstat(path.c_str(), &there) == 0 && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev;
+}
+
+/// Removes temporaries whose writers were killed: a writer holds a lock on its own as long as it lives, on any machine that shares the
+/// folder. Where the file system has no locks, nothing is removed.
+void remove_left_over(const std::string& folder) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string path = entry->path().string();
+    if (!is_temporary_name(entry->path().filename().string())) continue;
+    const int descriptor = open(path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (descriptor < 0) continue;
+    struct stat info {};
+    const bool ours = fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == geteuid();
+    if (ours && flock(descriptor, LOCK_EX | LOCK_NB) == 0 && still_there(descriptor, path)) static_cast<void>(unlink(path.c_str()));
+    static_cast<void>(close(descriptor));
+  }
+}
+
 }  // namespace
 
 AtomicFile::AtomicFile(const std::string& path) : path_(path) {
@@ -69,13 +103,21 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path) {
   check_target(path, target_, folder_);
   if (std::filesystem::path(target_).filename().string().size() > NAME_MAX) refuse(path, reason(ENAMETOOLONG));
 
+  remove_left_over(folder_);
   // O_EXCL: two runs, two threads or a leftover of a killed run never share a temporary.
   for (int attempt = 0; attempt < 1000; ++attempt) {
     const std::string candidate = fmt::format("{}/.rooftrace-{}-{}.tmp", folder_, getpid(), attempt);
     descriptor_ = open(candidate.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor_ >= 0) {
-      temporary_ = candidate;
-      break;
+      // Between open() and flock() somebody may have taken it for left over; without locks (ENOLCK, EINVAL ...) nobody does.
+      const bool taken = flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+      if (!taken && still_there(descriptor_, candidate)) {
+        temporary_ = candidate;
+        break;
+      }
+      static_cast<void>(close(descriptor_));
+      descriptor_ = -1;
+      continue;
     }
     if (errno != EEXIST)
       refuse(path, errno == EACCES ? fmt::format("no permission to write in the folder \"{}\"", folder_) : reason(errno));

@@ -3,8 +3,9 @@
 // Promise: until commit() the name the user gave is untouched; commit() puts the complete file there in one step (temporary name in the
 // same folder, fsync, rename, fsync of the folder), keeping the permissions of a file it replaces and following symbolic links. Whatever
 // fails, or whoever throws, the temporary is removed. Every refusal is a UserError of one line: folder missing, a directory, not a regular
-// file, write-protected, no permission, disk full. Not covered: a process killed between creation and commit leaves its temporary
-// ".rooftrace-PID-N.tmp" behind.
+// file, write-protected, no permission, disk full. A process killed between
+// creation and commit leaves its temporary ".rooftrace-PID-N.tmp"; the next file made in that folder removes it, which is safe because a
+// living writer holds a lock on its own (not done where the file system has no locks).
 #pragma once
 
 #include <string>

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "sim/app/svg.hpp"
+#include "sim/app/table.hpp"
 #include "sim/core/error.hpp"
 
 namespace rooftrace {
@@ -55,13 +56,36 @@ Scale scale_of(const Goal& goal, double from, double to) {
   }
   if (!(scale.low <= scale.high)) scale.low = scale.high = 0;
   const double room = scale.high > scale.low ? (scale.high - scale.low) * 0.05 : std::max(std::abs(scale.high) * 0.05, 1e-300);
+  const bool positive = scale.low >= 0;
   scale.low -= room;
   scale.high += room;
+  if (positive) scale.low = std::max(scale.low, 0.0);  // No axis begins below 0 where no value does.
   return scale;
 }
 
+/// Round numbers between the ends: 1, 2 or 5 times a power of ten apart, about five of them.
+std::vector<double> round_ticks(const Scale& scale) {
+  const double rough = (scale.high - scale.low) / 5, power = std::pow(10, std::floor(std::log10(rough)));
+  const double step = power * (rough <= power ? 1 : rough <= 2 * power ? 2 : rough <= 5 * power ? 5 : 10);
+  std::vector<double> ticks;
+  for (double n = std::ceil(scale.low / step); n * step <= scale.high && ticks.size() < 20; ++n) ticks.push_back(n * step);
+  return ticks;
+}
+
+/// "4 TB/s" and "20 ms" as a person writes them.
+std::string tick_text(double value, const std::string& units) {
+  if (value == 0 || units.empty() || units == "1") return fmt::format("{:.4g}", value);
+  std::string text = si(value, units == "byte s-1" ? "B/s" : units == "byte" ? "B" : units == "s-1" ? "/s" : units, 4);
+  const std::size_t end = text.find(' ');
+  if (end == std::string::npos || text.substr(0, end).find('.') == std::string::npos) return text;
+  std::string number = text.substr(0, end);
+  number.erase(number.find_last_not_of('0') + 1);
+  if (number.back() == '.') number.pop_back();
+  return number + text.substr(end);
+}
+
 std::string label(const Goal& goal) {
-  return escaped(goal.units.empty() || goal.units == "1" ? goal.column : fmt::format("{} ({})", goal.column, goal.units));
+  return escaped(goal.column);
 }
 
 }  // namespace
@@ -126,8 +150,7 @@ std::vector<std::uint64_t> pareto_frontier(const std::vector<Goal>& goals) {
 
 std::string pareto_svg(const std::vector<Goal>& goals, const std::vector<std::uint64_t>& frontier, const std::string& title) {
   if (goals.size() < 2) throw std::invalid_argument("a picture needs two goals");
-  constexpr double kWidth = 800, kHeight = 600, kLeft = 110, kRight = 30, kTop = 50, kBottom = 70;
-  constexpr int kTicks = 5;
+  constexpr double kWidth = 800, kHeight = 600, kLeft = 110, kRight = 30, kTop = 60, kBottom = 70;
   const Goal& up = goals[0];
   const Goal& right = goals[1];
   const Scale y = scale_of(up, kHeight - kBottom, kTop), x = scale_of(right, kLeft, kWidth - kRight);
@@ -135,13 +158,18 @@ std::string pareto_svg(const std::vector<Goal>& goals, const std::vector<std::ui
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} {1}\" font-family=\"sans-serif\" "
       "font-size=\"13\">\n<rect width=\"{0}\" height=\"{1}\" fill=\"white\"/>\n<text x=\"{2}\" y=\"28\" font-size=\"16\">{3}</text>\n",
       kWidth, kHeight, kLeft, escaped(title));
-  for (int i = 0; i < kTicks; ++i) {
-    const double share = i / (kTicks - 1.0);
-    const double a = x.low + share * (x.high - x.low), b = y.low + share * (y.high - y.low);
-    svg += fmt::format("<line x1=\"{0:.1f}\" y1=\"{1}\" x2=\"{0:.1f}\" y2=\"{2}\" stroke=\"#ddd\"/>", x.at(a), kTop, kHeight - kBottom);
-    svg += fmt::format("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{:.4g}</text>\n", x.at(a), kHeight - kBottom + 20, a);
-    svg += fmt::format("<line x1=\"{1}\" y1=\"{0:.1f}\" x2=\"{2}\" y2=\"{0:.1f}\" stroke=\"#ddd\"/>", y.at(b), kLeft, kWidth - kRight);
-    svg += fmt::format("<text x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{:.4g}</text>\n", kLeft - 8, y.at(b) + 4, b);
+  svg += fmt::format(
+      "<text x=\"{}\" y=\"44\" fill=\"#555\">red: no other point is at least as good in everything and better in something</text>\n",
+      kLeft);
+  for (const double at : round_ticks(x)) {
+    svg += fmt::format("<line x1=\"{0:.1f}\" y1=\"{1}\" x2=\"{0:.1f}\" y2=\"{2}\" stroke=\"#ddd\"/>", x.at(at), kTop, kHeight - kBottom);
+    svg += fmt::format("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n", x.at(at), kHeight - kBottom + 20,
+                       escaped(tick_text(at, right.units)));
+  }
+  for (const double at : round_ticks(y)) {
+    svg += fmt::format("<line x1=\"{1}\" y1=\"{0:.1f}\" x2=\"{2}\" y2=\"{0:.1f}\" stroke=\"#ddd\"/>", y.at(at), kLeft, kWidth - kRight);
+    svg += fmt::format("<text x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n", kLeft - 8, y.at(at) + 4,
+                       escaped(tick_text(at, up.units)));
   }
   svg += fmt::format("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{}, {} is better</text>\n", (kLeft + kWidth - kRight) / 2,
                      kHeight - 20, label(right), right.most ? "more" : "less");

@@ -70,7 +70,9 @@ class StageRun {
     return now_ - start;
   }
 
-  /// Layer by layer; when a layer ends in the state in which the layer before it ended, every later layer would do the same again.
+  /// Layer by layer; when a layer ends in the state in which it began, every later layer would do the same again: it begins in that state
+  /// as well, nothing is in flight, and time enters by differences only. The state has in it which sectors were ever touched (outside the
+  /// arenas, in this layer's and in the next one's), because they tell compulsory bytes from refetched ones.
   Time run_until_repeating(std::vector<KernelRecord>& records) {
     const Time start = now_;
     const std::vector<Segment> segments = split();
@@ -80,9 +82,9 @@ class StageRun {
       simulate_segment(segment, records);
       if (segment.layer < 0) continue;
       const std::uint64_t state = memory_.l2().fingerprint({trace_.layers_begin, trace_.layers_end, trace_.layer_stride, segment.layer});
-      const bool follows = s > 0 && segments[s - 1].layer == segment.layer - 1 && segments[s - 1].size() == segment.size();
-      if (follows && state == state_before && same_bytes(records, segments[s - 1], segment)) {
-        while (s + 1 < segments.size() && segments[s + 1].layer >= 0 && segments[s + 1].size() == segment.size())
+      const bool follows = s > 0 && segments[s - 1].layer == segment.layer - 1;
+      if (follows && state == state_before) {
+        while (s + 1 < segments.size() && segments[s + 1].layer >= 0 && alike(segment, segments[s + 1]))
           replicate(segment, segments[++s], records);
       }
       state_before = state;
@@ -123,13 +125,16 @@ class StageRun {
     return segments;
   }
 
-  static bool same_bytes(const std::vector<KernelRecord>& records, const Segment& a, const Segment& b) {
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      const KernelRecord& x = records[a.first + i];
-      const KernelRecord& y = records[b.first + i];
-      if (x.q != y.q || x.cache != y.cache || x.end - x.start != y.end - y.start) return false;
-    }
-    return true;
+  /// Layers of one model may differ (windows, experts): what the kernels say of themselves must be the same.
+  [[nodiscard]] bool alike(const Segment& a, const Segment& b) const {
+    const auto first = trace_.kernels.begin() + static_cast<std::ptrdiff_t>(a.first);
+    const auto last = trace_.kernels.begin() + static_cast<std::ptrdiff_t>(a.last);
+    if (a.size() != b.size()) return false;
+    return std::equal(first, last, trace_.kernels.begin() + static_cast<std::ptrdiff_t>(b.first), [](const Kernel& x, const Kernel& y) {
+      return x.label == y.label && x.kernel_class == y.kernel_class && x.unit == y.unit && x.grid == y.grid &&
+             x.blocks_per_sm == y.blocks_per_sm && x.depth == y.depth && x.tensor_type == y.tensor_type && x.serial_hops == y.serial_hops &&
+             x.work == y.work && x.footprint == y.footprint;
+    });
   }
 
   void replicate(const Segment& from, const Segment& to, std::vector<KernelRecord>& records) {

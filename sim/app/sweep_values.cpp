@@ -29,13 +29,20 @@ struct Range {
   double from = 0, to = 0;
   bool geometric = false, log2 = false, whole = false;
   double multiple = 0;
-  std::string unit;  ///< " B/s" or "".
+  std::string unit;       ///< As written: " TB/s", or "".
+  std::string base_unit;  ///< " B/s" or "".
+  double scale = 1;       ///< One `unit` in base units.
 
   [[nodiscard]] double at(double share) const { return geometric || log2 ? from * std::pow(to / from, share) : from + (to - from) * share; }
   [[nodiscard]] std::string text(double value) const {
     if (multiple > 0) value = std::max(1.0, std::round(value / multiple)) * multiple;
-    if (whole) return fmt::format("{:.0f}{}", value, unit);
-    return fmt::format("{:.9g}{}", value, unit);
+    if (whole) value = std::round(value);
+    std::string written = fmt::format("{:.9g}{}", value / scale, unit);
+    double back = 0;
+    std::string units;
+    // Nine digits of a MiB may be no whole number of bytes.
+    if (!whole || (read_number(written, back, units) && back == value)) return written;
+    return fmt::format("{:.0f}{}", value, base_unit);
   }
 };
 
@@ -59,7 +66,17 @@ Range read_range(const ConfigNode& node) {
   const bool plain = units.empty() && is_whole(range.from) && is_whole(range.to) && std::abs(range.to - range.from) >= fewest;
   range.whole = units == "byte" || plain;
   for (const Unit& unit : kUnits) {
-    if (units == unit.udunits) range.unit = std::string(" ") + unit.written;
+    if (units == unit.udunits) range.base_unit = std::string(" ") + unit.written;
+  }
+  // The user's own unit, of `from`; a number without space before it ("2TB/s") has one as well.
+  const std::string word = from.string();
+  const std::size_t letter = units.empty() ? std::string::npos : word.find_first_not_of("+-.0123456789 ");
+  if (letter != std::string::npos) {
+    range.unit = " " + word.substr(letter);
+    if (!read_number("1" + range.unit, range.scale, other) || other != units) {
+      range.unit = range.base_unit;
+      range.scale = 1;
+    }
   }
   if (const auto multiple = node.find("multiple_of")) {
     if (!read_number(multiple->string(), range.multiple, other) || other != units || range.multiple <= 0) {

@@ -99,6 +99,7 @@ struct Footprint {
   std::uint64_t read = 0;     ///< Distinct bytes loaded.
   std::uint64_t written = 0;  ///< Distinct bytes stored.
   bool produced = false;      ///< Made earlier in this stage (or, for stores, consumed in it): may stay in L2 and never cross to HBM.
+  bool operator==(const Footprint& other) const = default;
 };
 
 struct Kernel {

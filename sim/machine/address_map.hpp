@@ -41,7 +41,9 @@ class IndexMap {
         hashed_(hashed),
         low_bits_(kFrameBits - static_cast<std::uint32_t>(std::countr_zero(line_bytes))),
         low_mask_((std::uint64_t{1} << low_bits_) - 1),
-        per_frame_((low_mask_ + sets) / sets) {}
+        per_frame_((low_mask_ + sets) / sets),
+        narrow_shift_(30 + static_cast<std::uint32_t>(std::bit_width(sets))),
+        narrow_reciprocal_(static_cast<std::uint32_t>(((std::uint64_t{1} << narrow_shift_) + sets - 1) / sets)) {}
 
   [[nodiscard]] SetAndTag locate(std::uint64_t line) const {
     if (!hashed_) {
@@ -51,6 +53,21 @@ class IndexMap {
     const std::uint64_t h = mix(line & low_mask_);
     const std::uint64_t q = sets_.quotient(h);
     return {static_cast<std::uint32_t>(h - q * sets_.divisor()), (line >> low_bits_) * per_frame_ + q};
+  }
+
+  /// locate(line).set in 32 bits, for loops that the compiler can turn into vectors. Lines are at least 128 B, so a hash has at most 23
+  /// bits; with f = floor(log2(sets)) the reciprocal of f + 31 bits is off by less than sets < 2^(f+1), and 2^23 * 2^(f+1) < 2^(f+31):
+  /// exact.
+  [[nodiscard]] bool narrow() const { return hashed_ && low_bits_ <= 23 && sets() > 1; }
+  [[nodiscard]] std::uint32_t narrow_set(std::uint32_t low_line) const {
+    const auto mask = static_cast<std::uint32_t>(low_mask_);
+    const std::uint32_t fold = (low_bits_ + 1) / 2;
+    std::uint32_t x = ((low_line & mask) * static_cast<std::uint32_t>(kFirst)) & mask;
+    x ^= x >> fold;
+    x = (x * static_cast<std::uint32_t>(kSecond)) & mask;
+    x ^= x >> fold;
+    const auto q = static_cast<std::uint32_t>((std::uint64_t{x} * narrow_reciprocal_) >> narrow_shift_);
+    return x - q * static_cast<std::uint32_t>(sets_.divisor());
   }
 
   /// The line that locate() sent to this set and tag.
@@ -101,27 +118,45 @@ class IndexMap {
   std::uint32_t low_bits_;
   std::uint64_t low_mask_;
   std::uint64_t per_frame_;
+  std::uint32_t narrow_shift_;
+  std::uint32_t narrow_reciprocal_;
 };
 
 class ChannelMap {
  public:
   ChannelMap(std::uint32_t channels, std::uint32_t interleave_bytes)
-      : channels_(channels), shift_(static_cast<std::uint32_t>(std::countr_zero(interleave_bytes))) {}
+      : channels_(channels),
+        shift_(static_cast<std::uint32_t>(std::countr_zero(interleave_bytes))),
+        narrow_shift_(30 + static_cast<std::uint32_t>(std::bit_width(channels))),
+        narrow_reciprocal_(static_cast<std::uint32_t>(((std::uint64_t{1} << narrow_shift_) + channels - 1) / channels)) {}
 
   [[nodiscard]] std::uint64_t chunk(std::uint64_t address) const { return (address & (kFrameBytes - 1)) >> shift_; }
   [[nodiscard]] std::uint32_t channel_of_chunk(std::uint64_t chunk) const {
     const std::uint64_t n = channels_.divisor();
     const std::uint64_t round = channels_.quotient(chunk);
-    const std::uint64_t rotation = (((round * 0x9E3779B97F4A7C15ULL) >> 32) * n) >> 32;
+    const std::uint64_t rotation = (((round * kRotate) >> 32) * n) >> 32;
     const std::uint64_t c = chunk - round * n + rotation;
     return static_cast<std::uint32_t>(c >= n ? c - n : c);
+  }
+  /// channel_of_chunk(chunk) in 32 bits, for loops that the compiler can turn into vectors; exact as IndexMap::narrow_set is, chunks being
+  /// at least 128 B.
+  [[nodiscard]] bool narrow() const { return shift_ >= 7 && channels() > 1; }
+  [[nodiscard]] std::uint32_t narrow_channel(std::uint32_t chunk) const {
+    const std::uint32_t n = channels();
+    const auto round = static_cast<std::uint32_t>((std::uint64_t{chunk} * narrow_reciprocal_) >> narrow_shift_);
+    const std::uint32_t hash =
+        round * static_cast<std::uint32_t>(kRotate >> 32) + static_cast<std::uint32_t>((round * (kRotate & 0xFFFFFFFFU)) >> 32);
+    const std::uint32_t c = chunk - round * n + static_cast<std::uint32_t>((std::uint64_t{hash} * n) >> 32);
+    return c >= n ? c - n : c;
   }
   [[nodiscard]] std::uint32_t channel(std::uint64_t address) const { return channel_of_chunk(chunk(address)); }
   [[nodiscard]] std::uint32_t channels() const { return static_cast<std::uint32_t>(channels_.divisor()); }
 
  private:
+  static constexpr std::uint64_t kRotate = 0x9E3779B97F4A7C15ULL;
   Divider channels_;
   std::uint32_t shift_;
+  std::uint32_t narrow_shift_, narrow_reciprocal_;
 };
 
 }  // namespace rooftrace

@@ -13,6 +13,7 @@ namespace rooftrace {
 
 class AssociativeCache {
  public:
+  static constexpr bool kUnnamed = false;
   AssociativeCache(std::uint64_t sets, std::uint32_t ways, bool lru) : ways_(ways), lru_(lru), sets_(sets) {}
 
   void prefetch(std::uint32_t /*set*/) const {}

@@ -61,6 +61,38 @@ class PackedCache {
     Ops::put(set, last_, 0);
   }
 
+  // Lines without a name (stream_lines.hpp): whole, clean, and known only to be none that the set names.
+  static constexpr bool kUnnamed = true;
+  [[nodiscard]] std::uint32_t ways() const { return last_ + 1; }
+  [[nodiscard]] bool has_dirty(std::uint32_t set) const {
+    std::uint32_t any = 0;
+    for (const std::uint32_t word : sets_[set].word) any |= word;
+    return packed_dirty(any) != 0;
+  }
+  /// As touch() does with a whole line that is not there.
+  Touch push_unnamed(std::uint32_t set_index) {
+    PackedSet& set = sets_[set_index];
+    const std::uint32_t victim = Ops::at(set, last_);
+    Ops::to_front(set, last_, kPackedUnnamed);
+    return {0, packed_dirty(victim), packed_tag(victim)};
+  }
+  void fill_unnamed(std::uint32_t set) {
+    for (std::uint32_t i = 0; i <= last_; ++i) sets_[set].word[i] = kPackedUnnamed;
+  }
+  /// Gives the most recent line without a name this one; false when there is none.
+  bool name_first(std::uint32_t set_index, std::uint64_t tag) {
+    PackedSet& set = sets_[set_index];
+    const std::uint32_t found = Ops::find(set, kPackedUnnamed & ~0xFFU);
+    if (found >= kPackedWays) return false;
+    Ops::put(set, found, packed_key(tag) | (Ops::at(set, found) & 0xFFU));
+    return true;
+  }
+  [[nodiscard]] std::uint32_t count_unnamed(std::uint32_t set) const {
+    std::uint32_t count = 0;
+    for (const std::uint32_t word : sets_[set].word) count += (word | 0xFFU) == (kPackedUnnamed | 0xFFU) ? 1 : 0;
+    return count;
+  }
+
   /// Lines of a set, first to be kept first.
   [[nodiscard]] std::vector<ResidentLine> lines(std::uint32_t set) const {
     std::vector<ResidentLine> out;
@@ -116,6 +148,7 @@ class PackedCache {
 /// gives the same bits.
 class ReferenceCache {
  public:
+  static constexpr bool kUnnamed = false;
   ReferenceCache(std::uint64_t sets, std::uint32_t ways, Replacement policy) : ways_(ways), policy_(policy), sets_(sets) {}
 
   void prefetch(std::uint32_t /*set*/) const {}

@@ -1,8 +1,9 @@
 // HBM: independent channels, each a first-come-first-served pipe of whole sectors.
 //
 // A read sector costs sector / (channel bandwidth * read_efficiency), a written one sector / (channel bandwidth * write_efficiency): these
-// constants stand for refresh and read/write turnaround. Every change to another interleave chunk opens a row, and a channel can open one
-// only every `activate` seconds: streams never notice, lone sectors at random are limited by it. Not modeled: banks and their row hits, the
+// constants stand for refresh and read/write turnaround. Every change of a channel's reads to another interleave chunk opens a row, and a
+// channel can open one only every `activate` seconds: streams never notice, lone sectors at random are limited by it. Writes wait in
+// buffers until they come by rows, so they open none here. Not modeled: banks and their row hits, the
 // order within a channel, bursts longer than a sector.
 #pragma once
 
@@ -28,12 +29,15 @@ class Hbm {
   /// The interleave chunk of an address: what stays on one channel.
   [[nodiscard]] std::uint64_t chunk(std::uint64_t address) const { return map_.chunk(address); }
   [[nodiscard]] std::uint32_t channel(std::uint64_t chunk) const { return map_.channel_of_chunk(chunk); }
+  [[nodiscard]] const ChannelMap& map() const { return map_; }
+  Time read_channel(Time now, std::uint32_t channel, std::uint64_t chunk, std::uint32_t sectors) {
+    return send(now, channel, chunk, sectors * read_cost_);
+  }
   Time read_chunk(Time now, std::uint64_t chunk, std::uint32_t sectors) {
     return send(now, map_.channel_of_chunk(chunk), chunk, sectors * read_cost_);
   }
   Time write(Time now, std::uint64_t address, std::uint32_t sectors) {
-    const std::uint64_t chunk = map_.chunk(address);
-    return send(now, map_.channel_of_chunk(chunk), chunk, sectors * write_cost_);
+    return channels_[map_.channel(address)].send(now, sectors * write_cost_);
   }
 
  private:

@@ -20,9 +20,10 @@
 
 namespace rooftrace {
 
-/// Which tag store serves a machine. automatic: the fastest that can hold the geometry on this host; the others are the switch that turns
-/// the shortcut off.
-enum class TagStore : std::uint8_t { automatic, packed_portable, reference };
+/// Which tag store serves a machine. automatic: the fastest that can hold the geometry on this host, and lines of streams are counted
+/// instead of looked up where that is the same (stream_lines.hpp). The others are the switches that turn the shortcuts off: fast_by_line
+/// looks up every line in the fastest store, packed_portable and reference do so in plain C++.
+enum class TagStore : std::uint8_t { automatic, fast_by_line, packed_portable, reference };
 
 /// What makes requests of L2 wait for each other. pooled: one pipe for the whole L2, then the HBM channels. slices: one queue per slice
 /// with finite miss slots, hits behind misses, GPCs in turn (slice_queues.hpp); some times slower to simulate.
@@ -49,14 +50,15 @@ class L2 {
   /// latency included.
   virtual Time access(std::span<const Access> accesses, const Requester& who, std::uint32_t partition, Time now) = 0;
   /// A hash of the whole state with addresses in layer arenas taken relative to frame.layer: equal states behave alike for ever, shifted by
-  /// layers.
-  [[nodiscard]] virtual std::uint64_t fingerprint(const LayerFrame& frame) const = 0;
+  /// layers. Of the sectors ever touched, those outside the arenas and in the arenas of this layer and the next count; it is assumed that
+  /// no layer reaches further.
+  [[nodiscard]] virtual std::uint64_t fingerprint(const LayerFrame& frame) = 0;
   /// True when a shift of the address by `bytes` keeps every line in its set.
   [[nodiscard]] virtual bool keeps_sets(std::uint64_t bytes) const = 0;
   /// Forgets which sectors have been seen, so that the next run counts its compulsory bytes anew; keeps what is resident.
   virtual void forget_first_touches() = 0;
   /// Lines resident in a set, first to be kept first, as line numbers (for tests).
-  [[nodiscard]] virtual std::vector<std::uint64_t> resident(std::uint32_t set) const = 0;
+  [[nodiscard]] virtual std::vector<std::uint64_t> resident(std::uint32_t set) = 0;
 };
 
 /// `address_end`: one past the highest address that will ever come. `page_role`: Trace::page_role, must outlive the L2.
@@ -67,6 +69,7 @@ struct L2Context {
   const std::vector<TensorRole>* page_role;
   Contention contention = Contention::pooled;
   std::vector<std::uint32_t> gpc = {};  ///< By SM: its GPC (for slices; empty: one GPC).
+  bool by_line = false;  ///< Every line is looked up.
 };
 [[nodiscard]] std::unique_ptr<L2> make_l2(const L2Context& context, TagStore store = TagStore::automatic);
 

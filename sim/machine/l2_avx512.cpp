@@ -4,6 +4,7 @@
 // linker for everyone; the walk's own types are distinct per tag store.
 #include "sim/machine/l2_avx512.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -17,12 +18,13 @@
 #include "sim/machine/hbm.hpp"
 #include "sim/machine/line_places.hpp"
 #include "sim/machine/slice_queues.hpp"
+#include "sim/machine/stream_lines.hpp"
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #include <immintrin.h>
 #pragma GCC push_options
 #pragma GCC target("avx512f,bmi,bmi2,popcnt,lzcnt")
-#include "sim/machine/l2_walk.hpp"
+#include "sim/machine/l2_streams.hpp"
 #include "sim/machine/packed_set_avx512.hpp"
 
 namespace rooftrace {

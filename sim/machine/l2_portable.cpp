@@ -3,7 +3,7 @@
 
 #include "sim/machine/associative_cache.hpp"
 #include "sim/machine/l2_avx512.hpp"
-#include "sim/machine/l2_walk.hpp"
+#include "sim/machine/l2_streams.hpp"
 
 namespace rooftrace {
 namespace {
@@ -14,18 +14,21 @@ std::string_view name(Contention contention) {
   return contention == Contention::pooled ? "pooled" : "slices";
 }
 
-std::unique_ptr<L2> make_l2(const L2Context& context, TagStore store) {
+std::unique_ptr<L2> make_l2(const L2Context& given, TagStore store) {
+  L2Context context = given;
+  context.by_line = given.by_line || store != TagStore::automatic;
+  const bool fastest = store == TagStore::automatic || store == TagStore::fast_by_line;
   const L2Spec& spec = *context.spec;
   const IndexMap index(spec.sets(), spec.line, spec.hash == IndexHash::hashed);
   const bool packs = spec.ways <= kPackedWays && spec.line / spec.sector <= 4 && spec.policy != Replacement::random &&
                      (index.tags(context.address_end / spec.line + 1) << LinePlaces(spec).tag_shift()) <= kPackedTags;
-  if (store == TagStore::automatic && spec.ways > kManyWays && spec.policy != Replacement::random) {
+  if (fastest && spec.ways > kManyWays && spec.policy != Replacement::random) {
     return std::make_unique<L2Walk<AssociativeCache>>(context, AssociativeCache(spec.sets(), spec.ways, spec.policy == Replacement::lru));
   }
   if (store == TagStore::reference || !packs) {
     return std::make_unique<L2Walk<ReferenceCache>>(context, ReferenceCache(spec.sets(), spec.ways, spec.policy));
   }
-  if (store == TagStore::automatic) {
+  if (fastest) {
     if (auto fast = make_l2_avx512(context)) return fast;
   }
   return std::make_unique<L2Walk<PackedCache<PackedOpsPortable>>>(

@@ -1,6 +1,8 @@
-// The inner loop of the simulator: L2 over one kind of tag store. Compiled once per kind (l2_portable.cpp, l2_avx512.cpp).
+// The inner loop of the simulator: L2 over one kind of tag store. Compiled once per kind (l2_portable.cpp, l2_avx512.cpp), which include
+// l2_streams.hpp with the rest of it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -15,6 +17,7 @@
 #include "sim/machine/l2.hpp"
 #include "sim/machine/line_places.hpp"
 #include "sim/machine/slice_queues.hpp"
+#include "sim/machine/stream_lines.hpp"
 
 namespace rooftrace {
 
@@ -36,7 +39,10 @@ class L2Walk final : public L2 {
         hbm_(*context.hbm, spec_.sector),
         pipe_(spec_.bandwidth),
         crossing_(from_seconds(spec_.latency_far) - from_seconds(spec_.latency_near)),
-        near_latency_(from_seconds(spec_.latency_near)) {
+        near_latency_(from_seconds(spec_.latency_near)),
+        streams_(Cache::kUnnamed && !context.by_line && context.contention == Contention::pooled && index_.narrow() &&
+                     hbm_.map().narrow() && sectors_per_line_ == 4,
+                 index_.sets(), context.address_end) {
     if (context.contention == Contention::slices)
       queues_ = std::make_unique<SliceQueues>(spec_, context.hbm->channels, hbm_latency_ - near_latency_, context.gpc);
   }
@@ -54,19 +60,26 @@ class L2Walk final : public L2 {
     call.wait = queues_ != nullptr ? queues_->wait(who.sm) : 1;
     const IndexMap index = index_;  // a local copy stays in registers: no store of the lookups can change it
     for (const Access& access : accesses) {
+      if constexpr (Cache::kUnnamed) {
+        if (streams_.on() && count_stream(access, call)) continue;
+        if (streams_.any()) name_if_known(access);
+      }
       std::uint64_t row = access.address;
       for (std::uint32_t r = 0; r < access.rows; ++r, row += access.pitch) enqueue(index, row, access.row_bytes, call);
     }
-    serve(batches_[current_ ^ 1U], waiting_, call);
-    serve(batches_[current_], pending_, call);
-    waiting_ = pending_ = 0;
+    finish_batches(call);
     return settle(like, who, call);
   }
 
-  [[nodiscard]] std::uint64_t fingerprint(const LayerFrame& frame) const override;
+  [[nodiscard]] std::uint64_t fingerprint(const LayerFrame& frame) override;
   [[nodiscard]] bool keeps_sets(std::uint64_t bytes) const override { return index_.keeps_sets(bytes, spec_.line); }
-  void forget_first_touches() override { first_touch_ = FirstTouch(address_end_, spec_.line, spec_.sector); }
-  [[nodiscard]] std::vector<std::uint64_t> resident(std::uint32_t set) const override {
+  void forget_first_touches() override {
+    name_all();
+    streams_.turn_off();  // From now on a line that was never touched can be there.
+    first_touch_ = FirstTouch(address_end_, spec_.line, spec_.sector);
+  }
+  [[nodiscard]] std::vector<std::uint64_t> resident(std::uint32_t set) override {
+    name_all();
     std::vector<std::uint64_t> out;
     for (const ResidentLine& line : cache_.lines(set)) out.push_back(line_at(set, line.tag));
     return out;
@@ -75,6 +88,7 @@ class L2Walk final : public L2 {
  private:
   // Lines wait in two small batches between being located and being looked up: while one fills, the host fetches the sets of the other.
   static constexpr std::uint32_t kBatch = 16;
+  static constexpr std::uint32_t kStreamPiece = 128;  ///< Lines of a stream that are located at once.
   struct Pending {
     std::uint64_t line;
     std::uint64_t tag;   ///< Of the place that is looked up first: home, or the copy beside the requester.
@@ -199,6 +213,21 @@ class L2Walk final : public L2 {
     call.through = ready > call.through ? ready : call.through;
   }
 
+  void finish_batches(Call& call) {
+    serve(batches_[current_ ^ 1U], waiting_, call);
+    serve(batches_[current_], pending_, call);
+    waiting_ = pending_ = 0;
+  }
+
+  // l2_streams.hpp
+  [[nodiscard]] bool count_stream(const Access& access, Call& call);
+  [[nodiscard]] bool never_touched(const Access& access) const;
+  void count_lines(std::span<const std::uint64_t> lines, Call& call);
+  void push_at_once(std::uint32_t set, Call& call);
+  void put_waiting(std::uint32_t set);
+  void name_if_known(const Access& access);
+  void name_all();
+
   /// First all lookups, then all misses: which line hits is hard to predict, so the misses are gathered without a branch. A load that
   /// does not find all its sectors in the copy beside it goes on to the line's home.
   void look_up(const Batch& batch, std::uint32_t count, Call& call) {
@@ -233,6 +262,12 @@ class L2Walk final : public L2 {
 
   /// Looks one place up, writing back what it pushes out; returns the sectors that were not there.
   std::uint32_t touch(std::uint32_t set, std::uint64_t tag, std::uint32_t sectors, Call& call) {
+    if constexpr (Cache::kUnnamed) {
+      if (streams_.counts()) {
+        put_waiting(set);
+        if (call.writes) streams_.waiting()[set] = StreamLines::kServedAtOnce;
+      }
+    }
     const Touch touch = cache_.touch(set, tag, sectors, call.writes, call.hint);
     if (touch.victim_dirty != 0) write_back(line_at(set, touch.victim_tag), touch.victim_dirty, call);
     return sectors & ~touch.valid;
@@ -243,7 +278,11 @@ class L2Walk final : public L2 {
     for (const Pending& p : lines) {
       for (std::uint32_t partition = 0; partition < spec_.partitions; ++partition) {
         const SetAndTag copy = places_.copy({p.home, p.tag}, partition);
-        if (copy.set != p.home) cache_.drop(copy.set, copy.tag);
+        if (copy.set == p.home) continue;
+        if constexpr (Cache::kUnnamed) {
+          if (streams_.counts()) put_waiting(copy.set);
+        }
+        cache_.drop(copy.set, copy.tag);
       }
     }
   }
@@ -344,37 +383,12 @@ class L2Walk final : public L2 {
   RatedChannel pipe_;
   Time crossing_;  ///< From one partition to another and back.
   Time near_latency_;
+  StreamLines streams_;
   std::unique_ptr<SliceQueues> queues_;  ///< Null: pooled.
   std::array<Batch, 2> batches_{};
   std::uint32_t current_ = 0;  ///< The batch that fills.
   std::uint32_t pending_ = 0;  ///< Lines in it.
   std::uint32_t waiting_ = 0;  ///< Lines in the other one: kBatch or none.
 };
-
-template <class Cache>
-std::uint64_t L2Walk<Cache>::fingerprint(const LayerFrame& frame) const {
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  const auto add = [&hash](std::uint64_t x) {
-    hash ^= x;
-    hash *= 0x9E3779B97F4A7C15ULL;
-    hash ^= hash >> 29;
-  };
-  for (std::uint64_t set = 0; set < index_.sets(); ++set) {
-    const std::vector<ResidentLine> lines = cache_.lines(static_cast<std::uint32_t>(set));
-    add(lines.size());
-    for (const ResidentLine& line : lines) {
-      std::uint64_t address = line_at(static_cast<std::uint32_t>(set), line.tag) << line_shift_;
-      std::uint64_t layer = ~std::uint64_t{0};
-      if (address >= frame.begin && address < frame.end && frame.stride != 0) {
-        layer = (address - frame.begin) / frame.stride - static_cast<std::uint64_t>(frame.layer);
-        address = (address - frame.begin) % frame.stride;
-      }
-      add(address);
-      add(layer);
-      add(line.valid << 4 | line.dirty);
-    }
-  }
-  return hash;
-}
 
 }  // namespace rooftrace

@@ -30,7 +30,8 @@ class LinePlaces {
   [[nodiscard]] std::uint32_t begin(std::uint32_t partition) const { return partition * sets_; }
   [[nodiscard]] std::uint32_t partition(std::uint32_t set) const { return set / sets_; }
 
-  /// Set and stored tag of the copy in `partition` of the line at `home` (its home, with the stored tag); the home itself for its partition.
+  /// Set and stored tag of the copy in `partition` of the line at `home` (its home, with the stored tag); the home itself for its
+  /// partition.
   [[nodiscard]] SetAndTag copy(const SetAndTag& home, std::uint32_t partition) const {
     const std::uint32_t at = partitions_ == 2 ? (home.set >= sets_ ? 1 : 0) : home.set / sets_;
     const std::uint32_t further = at >= partition ? at - partition : at + partitions_ - partition;

@@ -1,9 +1,9 @@
 // One set of a cache in one 64-byte line of the host: up to 16 words of 32 bits, most recently used first.
 //
-// A word is tag+1 (24 bits), dirty sectors (4), valid sectors (4); 0 is an empty way. Recency is position, so there is no timestamp to
-// store, and a lookup is one compare of 16 words, a promotion one permutation. PackedOpsPortable is plain C++; PackedOpsAvx512
-// (packed_set_avx512.hpp) does the same in a few instructions; a test drives both, and the textbook ReferenceCache, with the same random
-// requests.
+// A word is tag+1 (24 bits), dirty sectors (4), valid sectors (4); 0 is an empty way, the largest tag+1 a line without a name. Recency is
+// position, so there is no timestamp to store, and a lookup is one compare of 16 words, a promotion one permutation. PackedOpsPortable is
+// plain C++; PackedOpsAvx512 (packed_set_avx512.hpp) does the same in a few instructions; a test drives both, and the textbook
+// ReferenceCache, with the same random requests.
 #pragma once
 
 #include <bit>
@@ -13,7 +13,8 @@
 namespace rooftrace {
 
 inline constexpr std::uint32_t kPackedWays = 16;
-inline constexpr std::uint64_t kPackedTags = (1U << 24) - 1;  ///< Tags 0 .. kPackedTags-1 fit.
+inline constexpr std::uint64_t kPackedTags = (1U << 24) - 2;  ///< Tags 0 .. kPackedTags-1 fit.
+inline constexpr std::uint32_t kPackedUnnamed = 0xFFFFFF0F;   ///< A whole clean line whose tag is not known (stream_lines.hpp).
 
 struct alignas(64) PackedSet {
   std::uint32_t word[kPackedWays];

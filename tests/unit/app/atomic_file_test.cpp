@@ -209,5 +209,30 @@ TEST_F(AtomicFileTest, AFolderWithoutPermission) {
   EXPECT_THAT(listing(), IsEmpty());
 }
 
+// A writer that was killed leaves its temporary; the next file of that folder removes it, but neither that of a living writer nor a file
+// whose name only looks like one.
+TEST_F(AtomicFileTest, RemovesWhatAKilledWriterLeft) {
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    AtomicFile file(in("a"));
+    file.write("half");
+    kill(getpid(), SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  ASSERT_THAT(listing(), ElementsAre(testing::StartsWith(".rooftrace-" + std::to_string(child))));
+  std::ofstream(in(".rooftrace-notes-1.tmp")) << "mine";
+  std::ofstream(in(".rooftrace-12-3.tmp.old")) << "mine";
+
+  AtomicFile living(in("b"));
+  write_file_atomically(in("a"), "whole");
+  EXPECT_THAT(listing(), ElementsAre(testing::StartsWith(".rooftrace-" + std::to_string(getpid())), ".rooftrace-12-3.tmp.old",
+                                     ".rooftrace-notes-1.tmp", "a"));
+  living.commit();
+  EXPECT_THAT(listing(), ElementsAre(".rooftrace-12-3.tmp.old", ".rooftrace-notes-1.tmp", "a", "b"));
+}
+
 }  // namespace
 }  // namespace rooftrace

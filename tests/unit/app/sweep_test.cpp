@@ -39,7 +39,10 @@ std::string mistake(const std::string& axes, const std::string& more = "") {
 
 TEST(SweepSpec, RangesKeepTheirUnits) {
   EXPECT_THAT(labels("{from: 1, to: 8, scale: log2}"), ElementsAre("1", "2", "4", "8"));
-  EXPECT_THAT(labels("{from: 2 TB/s, to: 8 TB/s, steps: 3}"), ElementsAre("2e+12 B/s", "5e+12 B/s", "8e+12 B/s"));
+  EXPECT_THAT(labels("{from: 2 TB/s, to: 8 TB/s, steps: 3}"), ElementsAre("2 TB/s", "5 TB/s", "8 TB/s"));
+  // The unit of `from`, also where `to` has another; a third of 1 MiB is no whole number of them with nine digits, so it is in bytes.
+  EXPECT_THAT(labels("{from: 500 GB/s, to: 2 TB/s, steps: 2}"), ElementsAre("500 GB/s", "2000 GB/s"));
+  EXPECT_THAT(labels("{from: 1 MiB, to: 2 MiB, steps: 4}"), ElementsAre("1 MiB", "1398101 B", "1747627 B", "2 MiB"));
   // Ends 1 and 100 with one value between: sqrt(1 * 100) = 10.
   EXPECT_THAT(labels("{from: 1, to: 100, steps: 3, scale: geometric}"), ElementsAre("1", "10", "100"));
   // 1 MiB = 1,048,576 B; 2.5 MB = 2.38 MiB rounds to 2.

@@ -135,6 +135,91 @@ TEST(TagStores, AgreeWithTheTextbook) {
   }
 }
 
+// The 32 bit forms of the maps are the maps: random lines, and the ends of a frame.
+TEST(Maps, NarrowFormsAreExact) {
+  for (const std::uint32_t n : {2U, 3U, 7U, 64U, 80U, 144U, 3072U, 23040U, 25600U, 204800U, 4000000U}) {
+    const IndexMap index(n, 128, true);
+    const ChannelMap map(n, 512);
+    ASSERT_TRUE(index.narrow() && map.narrow());
+    std::mt19937 random(n);
+    for (int i = 0; i < 20000; ++i) {
+      const std::uint64_t line = i == 0 ? (kFrameBytes - 1) / 128 : random();
+      ASSERT_EQ(index.narrow_set(static_cast<std::uint32_t>(line)), index.locate(line).set) << n << " " << line;
+      const std::uint64_t chunk = map.chunk(line * 128);
+      ASSERT_EQ(map.narrow_channel(static_cast<std::uint32_t>(chunk)), map.channel_of_chunk(chunk)) << n << " " << chunk;
+    }
+  }
+}
+
+// Streams of weights, some of them read again (whole, in part, or over others' lines), between loads and stores of activations on few
+// sets: every answer, every count and every state is that of the store that looks up each line.
+TEST(TagStores, CountedStreamsAreLinesLookedUp) {
+  constexpr std::uint64_t kEnd = 1ULL << 28;
+  for (const std::uint32_t partitions : {1U, 2U, 3U}) {
+    for (const bool copies : {false, true}) {
+      for (const Replacement policy : {Replacement::lru, Replacement::fifo}) {
+        Bench bench[3];
+        std::unique_ptr<L2> stores[3];
+        const TagStore kinds[3] = {TagStore::automatic, TagStore::fast_by_line, TagStore::reference};
+        for (int b = 0; b < 3; ++b) {
+          bench[b].l2.ways = 5;
+          bench[b].l2.effective = bench[b].l2.capacity = std::uint64_t{5} * 128 * 42;
+          bench[b].l2.partitions = partitions;
+          bench[b].l2.copies = copies;
+          bench[b].l2.policy = policy;
+          bench[b].l2.hash = IndexHash::hashed;
+          bench[b].roles.assign(kEnd / kPageBytes, TensorRole::weights);
+          bench[b].roles[0] = TensorRole::activations;
+          stores[b] = make_l2({&bench[b].l2, &bench[b].hbm, kEnd, &bench[b].roles}, kinds[b]);
+        }
+        std::mt19937 random(partitions * 4 + (copies ? 2U : 0U) + (policy == Replacement::lru ? 1U : 0U));
+        const auto draw = [&random](std::uint32_t below) { return static_cast<std::uint32_t>(random()) % below; };
+        std::uint64_t next = kPageBytes;
+        Time now = 0;
+        for (int i = 0; i < 6000; ++i) {
+          now += draw(2000);
+          Access access = toy::load(draw(300) * 128 + draw(4) * 32, 32 + draw(5) * 32);
+          if (draw(2) == 0) {
+            access = toy::load(next, 128 * (1 + draw(3)));
+            access.role = TensorRole::weights;
+            access.rows = 1 + draw(90);
+            access.pitch = 128 * (3 + draw(3));
+            next += access.pitch * access.rows;
+            const std::uint32_t kind = draw(200);
+            if (kind == 0) access.address -= 128 * (1 + draw(1000));  // goes over what was read before
+            if (kind == 1) access.row_bytes -= 32;
+            if (access.address < kPageBytes) access.address = kPageBytes;
+          } else if (draw(3) == 0) {
+            access.op = draw(4) == 0 ? AccessOp::reduce : AccessOp::store;
+          }
+          if (i == 4500) {
+            for (auto& store : stores) store->forget_first_touches();
+          }
+          const std::uint32_t partition = draw(partitions);
+          Time ready[3];
+          for (int b = 0; b < 3; ++b)
+            ready[b] = stores[b]->access(std::span(&access, 1), {0, &bench[b].q, &bench[b].cache}, partition, now);
+          ASSERT_EQ(ready[0], ready[1]) << i;
+          ASSERT_EQ(ready[0], ready[2]) << i;
+          if (i % 1000 != 999) continue;
+          const LayerFrame frame;
+          ASSERT_EQ(stores[0]->fingerprint(frame), stores[1]->fingerprint(frame)) << i;
+          for (std::uint32_t set = 0; set < 42; ++set) {
+            ASSERT_EQ(stores[0]->resident(set), stores[1]->resident(set)) << i;
+            ASSERT_EQ(stores[0]->resident(set), stores[2]->resident(set)) << i;
+          }
+        }
+        EXPECT_LT(next, kEnd);
+        for (int b = 1; b < 3; ++b) {
+          EXPECT_EQ(bench[0].q, bench[b].q);
+          EXPECT_EQ(bench[0].cache, bench[b].cache);
+        }
+        EXPECT_GT(bench[0].written_back(), 0U);
+      }
+    }
+  }
+}
+
 TEST(TagStores, ManyWaysByHashTableAgreeWithTheScan) {
   Bench a, b;
   a.l2.ways = b.l2.ways = 100;

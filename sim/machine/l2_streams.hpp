@@ -1,0 +1,244 @@
+// The rest of l2_walk.hpp: lines of streams that are counted (stream_lines.hpp says why that is the same), and the state as a number.
+#pragma once
+
+#include <algorithm>
+
+#include "sim/machine/l2_walk.hpp"
+
+namespace rooftrace {
+
+/// Counts the lines of an access if that is the same as looking them up; otherwise changes nothing.
+template <class Cache>
+bool L2Walk<Cache>::count_stream(const Access& access, Call& call) {
+  constexpr std::uint64_t kMostBytes = 1ULL << 26;  // of one access, to keep the marks of its pages short
+  const bool plain = access.op == AccessOp::load && access.role == TensorRole::weights &&
+                     (access.hint == CacheHint::normal || access.hint == CacheHint::evict_last);
+  if (!plain || access.rows == 0 || access.row_bytes == 0) return false;
+  const std::uint64_t pitch = access.rows > 1 ? access.pitch : access.row_bytes;
+  if (((access.address | access.row_bytes | pitch) & (spec_.line - 1)) != 0 || pitch < access.row_bytes) return false;
+  if (pitch > kMostBytes / access.rows || !never_touched(access)) return false;
+
+  finish_batches(call);
+  if (streams_.full()) name_all();
+  const std::uint64_t first = access.address >> line_shift_;
+  const StreamLines::Entry entry = {first, pitch >> line_shift_, access.rows, access.row_bytes >> line_shift_, call.partition};
+  streams_.add(entry, access.address, pitch * access.rows);
+  std::array<std::uint64_t, kStreamPiece> piece;
+  std::uint32_t filled = 0;
+  for (std::uint32_t r = 0; r < entry.rows; ++r) {
+    for (std::uint32_t i = 0; i < entry.row_lines; ++i) {
+      piece[filled++] = first + r * entry.pitch + i;
+      if (filled < kStreamPiece) continue;
+      count_lines(piece, call);
+      filled = 0;
+    }
+  }
+  if (filled > 0) count_lines(std::span(piece.data(), filled), call);
+  call.fetched = true;
+  return true;
+}
+
+template <class Cache>
+bool L2Walk<Cache>::never_touched(const Access& access) const {
+  const std::uint32_t full = (1U << sectors_per_line_) - 1;
+  std::uint32_t touched = 0;
+  std::uint64_t row = access.address;
+  for (std::uint32_t r = 0; r < access.rows; ++r, row += access.pitch) {
+    const std::uint64_t last = (row + access.row_bytes - 1) >> line_shift_;
+    for (std::uint64_t line = row >> line_shift_; line <= last; ++line) touched |= first_touch_.touched(line) & full;
+  }
+  return touched == 0;
+}
+
+/// Loops over local arrays and copies of members: a store through a pointer to bytes could change any member, for all the compiler knows.
+template <class Cache>
+void L2Walk<Cache>::count_lines(std::span<const std::uint64_t> lines, Call& call) {
+  const IndexMap index = index_;
+  const LinePlaces places = places_;
+  const std::uint32_t near_begin = call.near_begin, partition_sets = places.sets(), full = (1U << sectors_per_line_) - 1;
+  std::array<std::uint32_t, kStreamPiece> sets;
+  std::array<std::uint32_t, kStreamPiece> remote;
+  std::array<std::uint32_t, kStreamPiece> chunks;
+  std::array<std::uint32_t, kStreamPiece> channels;
+  const ChannelMap map = hbm_.map();
+  const std::uint32_t line_shift = line_shift_;
+  const std::size_t count = lines.size();
+  std::uint32_t remote_lines = 0;
+  for (std::size_t i = 0; i < count; ++i) sets[i] = index.narrow_set(static_cast<std::uint32_t>(lines[i]));
+  for (std::size_t i = 0; i < count; ++i) {
+    remote[i] = sets[i] - near_begin >= partition_sets ? 1 : 0;
+    remote_lines += remote[i];
+    chunks[i] = static_cast<std::uint32_t>(map.chunk(lines[i] << line_shift));
+  }
+  for (std::size_t i = 0; i < count; ++i) channels[i] = map.narrow_channel(chunks[i]);
+  std::uint8_t* const waiting = streams_.waiting();
+  const std::uint32_t ways = cache_.ways(), partition = call.partition;
+  const bool copies = places.copies();
+  const auto count_in = [&](std::uint32_t set) {
+    const std::uint8_t now = waiting[set];
+    if (now < StreamLines::kServedAtOnce) [[likely]] {
+      waiting[set] = static_cast<std::uint8_t>(now + (now < ways ? 1 : 0));
+    } else {
+      push_at_once(set, call);
+    }
+  };
+  if (copies) {
+    // A line goes in front of its home, and of the set beside the requester: the same one when the home is there. Gathered without a
+    // branch, because no host can predict where a home is.
+    std::array<std::uint32_t, 2 * kStreamPiece + 1> both;
+    std::size_t gathered = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      both[gathered++] = sets[i];
+      both[gathered] = places.copy({sets[i], 0}, partition).set;
+      gathered += remote[i];
+    }
+    for (std::size_t i = 0; i < gathered; ++i) count_in(both[i]);
+  } else {
+    for (std::size_t i = 0; i < count; ++i) count_in(sets[i]);
+  }
+  std::size_t first = 0;
+  Time ready = call.ready;
+  for (std::size_t i = 0; i < count; ++i) {
+    static_cast<void>(first_touch_.mark(first_touch_.word(lines[i]), lines[i], full));
+    if (i + 1 < count && chunks[i + 1] == chunks[first]) continue;
+    const Time through = hbm_.read_channel(call.now, channels[i], chunks[i], static_cast<std::uint32_t>(i + 1 - first) * sectors_per_line_);
+    if (through > ready) ready = through;
+    first = i + 1;
+  }
+  call.ready = ready;
+  const std::uint64_t all = count * std::uint64_t{sectors_per_line_};
+  call.asked += all;
+  call.missed += all;
+  call.compulsory += all;
+  call.crossed += std::uint64_t{remote_lines} * sectors_per_line_;
+  call.fetched_far |= remote_lines;
+}
+
+/// One more line without a name in front of a set that may hold dirty lines.
+template <class Cache>
+[[gnu::noinline]] void L2Walk<Cache>::push_at_once(std::uint32_t set, Call& call) {
+  const Touch touch = cache_.push_unnamed(set);
+  if (touch.victim_dirty != 0) write_back(line_at(set, touch.victim_tag), touch.victim_dirty, call);
+  if (!cache_.has_dirty(set)) streams_.waiting()[set] = 0;
+}
+
+template <class Cache>
+void L2Walk<Cache>::put_waiting(std::uint32_t set) {
+  std::uint8_t& waiting = streams_.waiting()[set];
+  if (waiting == 0 || waiting == StreamLines::kServedAtOnce) return;
+  if (waiting >= cache_.ways()) {
+    cache_.fill_unnamed(set);
+    waiting = 0;
+  }
+  for (; waiting > 0; --waiting) static_cast<void>(cache_.push_unnamed(set));
+}
+
+/// Before lines are looked up that may be among those without a name.
+template <class Cache>
+void L2Walk<Cache>::name_if_known(const Access& access) {
+  std::uint64_t row = access.address;
+  for (std::uint32_t r = 0; r < access.rows; ++r, row += access.pitch) {
+    if (access.row_bytes == 0 || !streams_.may_hold(row, access.row_bytes)) continue;
+    const std::uint64_t last = (row + access.row_bytes - 1) >> line_shift_;
+    for (std::uint64_t line = row >> line_shift_; line <= last; ++line) {
+      if ((first_touch_.touched(line) & ((1U << sectors_per_line_) - 1)) == 0) continue;
+      name_all();
+      streams_.judge();
+      return;
+    }
+  }
+}
+
+/// Gives every line without a name its own: the most recent one in a set is the last of the log that went there, and so on.
+template <class Cache>
+void L2Walk<Cache>::name_all() {
+  if constexpr (Cache::kUnnamed) {
+    if (!streams_.counts() || streams_.log().empty()) return;
+    std::vector<std::uint8_t> unnamed(index_.sets());  // of each set; read more often than the sets themselves
+    std::uint64_t left = 0;
+    for (std::uint32_t set = 0; set < index_.sets(); ++set) {
+      put_waiting(set);
+      unnamed[set] = static_cast<std::uint8_t>(cache_.count_unnamed(set));
+      left += unnamed[set];
+    }
+    const auto give = [&](const SetAndTag& place) {
+      if (unnamed[place.set] == 0) return;
+      static_cast<void>(cache_.name_first(place.set, place.tag));
+      --unnamed[place.set];
+      --left;
+    };
+    const auto name = [&](std::uint64_t line, std::uint32_t partition) {
+      const SetAndTag where = index_.locate(line);
+      const SetAndTag home = {where.set, where.tag << places_.tag_shift()};
+      give(home);
+      if (!places_.copies()) return;
+      const SetAndTag copy = places_.copy(home, partition);
+      if (copy.set != home.set) give(copy);
+    };
+    const std::vector<StreamLines::Entry>& log = streams_.log();
+    std::vector<std::uint32_t> sets;
+    for (std::size_t e = log.size(); e-- > 0 && left > 0;) {
+      const std::uint64_t count = std::uint64_t{log[e].rows} * log[e].row_lines;
+      const auto line_of = [&entry = log[e]](std::uint64_t i) {
+        return entry.line + (entry.row_lines == 1 ? i * entry.pitch : i / entry.row_lines * entry.pitch + i % entry.row_lines);
+      };
+      const IndexMap index = index_;
+      sets.resize(count);
+      for (std::uint64_t i = 0; i < count; ++i) sets[i] = index.narrow_set(static_cast<std::uint32_t>(line_of(i)));
+      for (std::uint64_t i = count; i-- > 0;) {
+        const std::uint32_t home = sets[i];
+        const bool copied = places_.copies() && unnamed[places_.copy({home, 0}, log[e].partition).set] != 0;
+        if (unnamed[home] != 0 || copied) name(line_of(i), log[e].partition);
+      }
+    }
+    streams_.forget();
+  }
+}
+
+template <class Cache>
+std::uint64_t L2Walk<Cache>::fingerprint(const LayerFrame& frame) {
+  name_all();
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  const auto add = [&hash](std::uint64_t x) {
+    hash ^= x;
+    hash *= 0x9E3779B97F4A7C15ULL;
+    hash ^= hash >> 29;
+  };
+  for (std::uint64_t set = 0; set < index_.sets(); ++set) {
+    const std::vector<ResidentLine> lines = cache_.lines(static_cast<std::uint32_t>(set));
+    add(lines.size());
+    for (const ResidentLine& line : lines) {
+      std::uint64_t address = line_at(static_cast<std::uint32_t>(set), line.tag) << line_shift_;
+      std::uint64_t layer = ~std::uint64_t{0};
+      if (address >= frame.begin && address < frame.end && frame.stride != 0) {
+        layer = (address - frame.begin) / frame.stride - static_cast<std::uint64_t>(frame.layer);
+        address = (address - frame.begin) % frame.stride;
+      }
+      add(address);
+      add(layer);
+      add(line.valid << 4 | line.dirty);
+    }
+  }
+  const auto touched = [&](std::uint64_t begin, std::uint64_t end) {
+    first_touch_.for_each_word(begin, end, [&](std::uint64_t address, std::uint64_t word) {
+      add(address - begin);
+      add(word);
+    });
+  };
+  if (frame.stride == 0) {
+    touched(0, address_end_);
+    return hash;
+  }
+  touched(0, frame.begin);
+  add(~std::uint64_t{0});
+  touched(frame.end, address_end_);
+  // A layer may touch its own arena and the next one, as Trace says of layers that repeat; those behind do not come back.
+  for (std::uint64_t next = 0; next < 2; ++next) {
+    const std::uint64_t begin = frame.begin + (static_cast<std::uint64_t>(frame.layer) + next) * frame.stride;
+    add(next);
+    touched(std::min(begin, frame.end), std::min(begin + frame.stride, frame.end));
+  }
+  return hash;
+}
+
+}  // namespace rooftrace
