@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -69,6 +68,17 @@ bool is_temporary_name(std::string_view name) {
          middle.find_first_not_of("0123456789", dash + 1) == std::string_view::npos;
 }
 
+enum class Lock { mine, taken, impossible };
+
+/// A lock that ends with the open file. Of the open file description and not flock(), which the HDF5 library takes for itself.
+Lock lock(int descriptor) {
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  if (fcntl(descriptor, F_OFD_SETLK, &whole) == 0) return Lock::mine;
+  return errno == EAGAIN || errno == EACCES ? Lock::taken : Lock::impossible;
+}
+
 /// Whether `path` still is the file that was opened.
 bool still_there(int descriptor, const std::string& path) {
   struct stat mine {};
@@ -87,7 +97,7 @@ void remove_left_over(const std::string& folder) {
     if (descriptor < 0) continue;
     struct stat info {};
     const bool ours = fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == geteuid();
-    if (ours && flock(descriptor, LOCK_EX | LOCK_NB) == 0 && still_there(descriptor, path)) static_cast<void>(unlink(path.c_str()));
+    if (ours && lock(descriptor) == Lock::mine && still_there(descriptor, path)) static_cast<void>(unlink(path.c_str()));
     static_cast<void>(close(descriptor));
   }
 }
@@ -109,9 +119,8 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path) {
     const std::string candidate = fmt::format("{}/.rooftrace-{}-{}.tmp", folder_, getpid(), attempt);
     descriptor_ = open(candidate.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor_ >= 0) {
-      // Between open() and flock() somebody may have taken it for left over; without locks (ENOLCK, EINVAL ...) nobody does.
-      const bool taken = flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-      if (!taken && still_there(descriptor_, candidate)) {
+      // Between open() and lock() somebody may have taken it for left over; without locks nobody does.
+      if (lock(descriptor_) != Lock::taken && still_there(descriptor_, candidate)) {
         temporary_ = candidate;
         break;
       }

@@ -231,31 +231,34 @@ class L2Walk final : public L2 {
   /// First all lookups, then all misses: which line hits is hard to predict, so the misses are gathered without a branch. A load that
   /// does not find all its sectors in the copy beside it goes on to the line's home.
   void look_up(const Batch& batch, std::uint32_t count, Call& call) {
-    std::array<Miss, kBatch> missed;
-    std::array<Pending, kBatch> onward;
-    std::uint32_t misses = 0, goes_on = 0;
+    std::array<std::uint32_t, kBatch> missing;
+    std::array<std::uint32_t, kBatch> onward;
+    std::uint32_t goes_on = 0;
     std::uint64_t asked = 0;
     const std::uint32_t first_is_copy = places_.copies() && !call.writes ? 1 : 0;
     for (std::uint32_t i = 0; i < count; ++i) {
       const Pending& p = batch[i];
-      const std::uint32_t missing = touch(p.set, p.tag, p.sectors, call);
+      missing[i] = touch(p.set, p.tag, p.sectors, call);
       asked += static_cast<std::uint32_t>(std::popcount(p.sectors));
       const std::uint32_t at_copy = p.remote & first_is_copy;
-      missed[misses] = {p.line, first_touch_.find(p.line), missing, p.remote};
-      misses += missing != 0 && at_copy == 0 ? 1 : 0;
-      onward[goes_on] = p;
-      onward[goes_on].sectors = missing;
-      goes_on += missing != 0 && at_copy != 0 ? 1 : 0;
+      onward[goes_on] = i;
+      goes_on += missing[i] != 0 && at_copy != 0 ? 1 : 0;
       call.crossed += p.remote != 0 && at_copy == 0 ? static_cast<std::uint32_t>(std::popcount(p.sectors)) : 0;
     }
     call.asked += asked;
     if (call.writes && places_.copies()) drop_copies(std::span(batch.data(), count));
-    for (std::uint32_t i = 0; i < goes_on; ++i) {
-      const Pending& p = onward[i];
-      const std::uint32_t missing = touch(p.home, places_.home_tag(p.tag), p.sectors, call);
-      call.crossed += static_cast<std::uint32_t>(std::popcount(p.sectors));
-      missed[misses] = {p.line, first_touch_.find(p.line), missing, 1};
-      misses += missing != 0 ? 1 : 0;
+    for (std::uint32_t o = 0; o < goes_on; ++o) {
+      const Pending& p = batch[onward[o]];
+      std::uint32_t& rest = missing[onward[o]];
+      call.crossed += static_cast<std::uint32_t>(std::popcount(rest));
+      rest = touch(p.home, places_.home_tag(p.tag), rest, call);
+    }
+    // In the order of the lines, because a channel's rows are opened in the order of the fetches.
+    std::array<Miss, kBatch> missed;
+    std::uint32_t misses = 0;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      missed[misses] = {batch[i].line, first_touch_.find(batch[i].line), missing[i], batch[i].remote};
+      misses += missing[i] != 0 ? 1 : 0;
     }
     if (misses != 0) serve_misses(std::span(missed.data(), misses), call);
   }

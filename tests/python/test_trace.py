@@ -202,7 +202,7 @@ class Mistakes(TraceCase):
     def test_options(self):
         self.generate(*SMALL)
         for arguments, words in {
-            ("trace",): "One of generate, info, check, dump",
+            ("trace",): "One of generate, import, info, check, dump",
             ("trace", "inof", "t.trace.h5"): 'did you mean "info"',
             ("trace", "info"): "which file",
             ("trace", "info", "absent.trace.h5"): "absent.trace.h5",

@@ -20,7 +20,7 @@ PROGRAM = os.environ.get("ROOFTRACE")
 SUITE = """id,hardware,path,direction,host_memory,bytes,quantity,value,low,high,flag
 a,h100-sxm,pcie,h2d,pinned,1048576,bandwidth_GBps,40,38,42,
 b,h100-sxm,pcie,h2d,pinned,67108864,bandwidth_GBps,50,,,
-"c, ""quoted"" d",h100-sxm,pcie,h2d,pageable,67108864,bandwidth_GBps,20,,,
+"c, ""quoted"" d",no-such-gpu,pcie,h2d,pageable,67108864,bandwidth_GBps,20,,,
 d,no-such-gpu,pcie,h2d,pinned,1048576,bandwidth_GBps,20,,,
 e,a100-sxm-80gb,pcie,d2h,pinned,1048576,bandwidth_GBps,20,,,driver too old
 """
