@@ -27,6 +27,7 @@ namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 class AtomicFileTest : public testing::Test {
  protected:
@@ -222,16 +223,16 @@ TEST_F(AtomicFileTest, RemovesWhatAKilledWriterLeft) {
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFSIGNALED(status));
-  ASSERT_THAT(listing(), ElementsAre(testing::StartsWith(".rooftrace-" + std::to_string(child))));
+  ASSERT_THAT(listing(), UnorderedElementsAre(testing::StartsWith(".rooftrace-" + std::to_string(child))));
   std::ofstream(in(".rooftrace-notes-1.tmp")) << "mine";
   std::ofstream(in(".rooftrace-12-3.tmp.old")) << "mine";
 
   AtomicFile living(in("b"));
   write_file_atomically(in("a"), "whole");
-  EXPECT_THAT(listing(), ElementsAre(testing::StartsWith(".rooftrace-" + std::to_string(getpid())), ".rooftrace-12-3.tmp.old",
-                                     ".rooftrace-notes-1.tmp", "a"));
+  EXPECT_THAT(listing(), UnorderedElementsAre(testing::StartsWith(".rooftrace-" + std::to_string(getpid())), ".rooftrace-12-3.tmp.old",
+                                              ".rooftrace-notes-1.tmp", "a"));
   living.commit();
-  EXPECT_THAT(listing(), ElementsAre(".rooftrace-12-3.tmp.old", ".rooftrace-notes-1.tmp", "a", "b"));
+  EXPECT_THAT(listing(), UnorderedElementsAre(".rooftrace-12-3.tmp.old", ".rooftrace-notes-1.tmp", "a", "b"));
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ class Mistakes : public ProgramTest {
 TEST_F(Mistakes, UnknownVerbOptionOrWord) {
   EXPECT_EQ(line_of({"simulat"}),
             "rooftrace: no verb \"simulat\"; did you mean \"simulate\"? (verbs: simulate, trace, sweep, merge, slurm, pareto, "
-            "describe, selfcheck, validate, curve, list, help)");
+            "describe, selfcheck, validate, calibrate, curve, list, help)");
   EXPECT_EQ(line_with({"--contxt", "5"}),
             "rooftrace: no option \"--contxt\"; did you mean \"--context\"? (\"rooftrace simulate --help\" lists the options)");
   EXPECT_EQ(line_with({"--format", "jsn"}), "rooftrace: --format: \"jsn\" is not one of text, json; did you mean \"json\"?");

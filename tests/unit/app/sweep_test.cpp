@@ -46,7 +46,7 @@ TEST(SweepSpec, RangesKeepTheirUnits) {
   // Ends 1 and 100 with one value between: sqrt(1 * 100) = 10.
   EXPECT_THAT(labels("{from: 1, to: 100, steps: 3, scale: geometric}"), ElementsAre("1", "10", "100"));
   // 1 MiB = 1,048,576 B; 2.5 MB = 2.38 MiB rounds to 2.
-  EXPECT_THAT(labels("{from: 1 MB, to: 2.5 MB, steps: 2, multiple_of: 1 MiB}"), ElementsAre("1048576 B", "2097152 B"));
+  EXPECT_THAT(labels("{from: 1 MB, to: 2.5 MB, steps: 2, multiple_of: 1 MiB}"), ElementsAre("1.048576 MB", "2.097152 MB"));
   // Fewer whole numbers between 0 and 1 than values: shares.
   EXPECT_THAT(labels("{from: 0, to: 1, steps: 3}"), ElementsAre("0", "0.5", "1"));
 }
