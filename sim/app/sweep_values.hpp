@@ -1,8 +1,8 @@
 // The values of a sweep's axis: ranges with units, and random samples of ranges and lists.
 //
 // Promises: values are texts with the unit that `from` was written in (in bytes where a whole number of them needs it), rounded to nine
-// digits, so that the same file gives the same points on every machine; a sample depends on its seed and on the order of the axes only. A Latin hypercube puts exactly one point
-// into each of N equal parts of every axis.
+// digits, so that the same file gives the same points on every machine; a sample depends on its seed and on the order of the axes only. A
+// Latin hypercube puts exactly one point into each of N equal parts of every axis.
 #pragma once
 
 #include <string>

@@ -69,7 +69,7 @@ struct L2Context {
   const std::vector<TensorRole>* page_role;
   Contention contention = Contention::pooled;
   std::vector<std::uint32_t> gpc = {};  ///< By SM: its GPC (for slices; empty: one GPC).
-  bool by_line = false;  ///< Every line is looked up.
+  bool by_line = false;                 ///< Every line is looked up.
 };
 [[nodiscard]] std::unique_ptr<L2> make_l2(const L2Context& context, TagStore store = TagStore::automatic);
 

@@ -20,8 +20,8 @@ class NullSink final : public TraceSink {
   }
   void place_block(std::uint32_t, std::uint32_t) override {}
   using TraceSink::add_step;
-  void add_step(std::uint32_t block, std::uint32_t step, std::span<const Access> loads, const Work&,
-                std::span<const Access> stores, const StepTiming&) override {
+  void add_step(std::uint32_t block, std::uint32_t step, std::span<const Access> loads, const Work&, std::span<const Access> stores,
+                const StepTiming&) override {
     if (std::int64_t{block} != block_) next_ = 0;
     if (block >= grid_ || std::int64_t{block} < block_ || step != next_++) std::abort();
     if (loads.size() + stores.size() > kMostStepAccesses) std::abort();

@@ -44,8 +44,8 @@ class RecordingSink final : public TraceSink {
   using TraceSink::end_stage;
   void begin_kernel(const Kernel& kernel, const KernelExtras& extras) override { kernels.push_back({kernel, extras, {}, {}}); }
   void place_block(std::uint32_t block, std::uint32_t sm) override { kernels.back().sms[block] = sm; }
-  void add_step(std::uint32_t block, std::uint32_t step, std::span<const Access> loads, const Work& work,
-                std::span<const Access> stores, const StepTiming& timing) override {
+  void add_step(std::uint32_t block, std::uint32_t step, std::span<const Access> loads, const Work& work, std::span<const Access> stores,
+                const StepTiming& timing) override {
     auto& steps = kernels.back().blocks[block];
     if (step != steps.size()) throw std::invalid_argument("steps must ascend from 0");
     if (block >= kernels.back().kernel.grid) throw std::invalid_argument("block outside of the grid");

@@ -87,8 +87,8 @@ class Writer final : public TraceSink {
     reported([&] { records_.place_block(block, sm); });
   }
 
-  void add_step(std::uint32_t block, std::uint32_t step, std::span<const Access> loads, const Work& work,
-                std::span<const Access> stores, const StepTiming& timing) override {
+  void add_step(std::uint32_t block, std::uint32_t step, std::span<const Access> loads, const Work& work, std::span<const Access> stores,
+                const StepTiming& timing) override {
     if (state_ != State::in_kernel || like_ != index_) fail("add_step outside a kernel's steps");
     try {
       if (timing.after > kernel_.longest_wait) fail("it waits further back than the kernel's longest_wait");
