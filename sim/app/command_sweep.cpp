@@ -11,6 +11,7 @@
 #include "sim/app/console.hpp"
 #include "sim/app/progress.hpp"
 #include "sim/app/report_hdf5_sweep.hpp"
+#include "sim/app/sha1.hpp"
 #include "sim/app/stop_signals.hpp"
 #include "sim/app/sweep_journal.hpp"
 #include "sim/app/sweep_run.hpp"
@@ -123,7 +124,7 @@ int command_sweep(const Options& options) {
   table.commit = commit();
   const SweepWhere where(table.spec);
   PointRunner runner(table.spec, paths, std::size_t{2} * threads + 2);
-  table.identity = sweep_hash(runner.identity_text());
+  table.identity = sha1(runner.identity_text());
   table.points.resize(table.spec.points());
   for (std::uint64_t i = 0; i < table.points.size(); ++i) {
     if (!where.takes(i)) table.points[i].status = PointStatus::left_out;

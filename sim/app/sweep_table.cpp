@@ -3,23 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/uuid/detail/sha1.hpp>
+
+#include "sim/app/sha1.hpp"
 
 namespace rooftrace {
 
 std::uint64_t SweepTable::count(PointStatus status) const {
   return static_cast<std::uint64_t>(
       std::count_if(points.begin(), points.end(), [&](const PointRecord& record) { return record.status == status; }));
-}
-
-std::string sweep_hash(const std::string& text) {
-  boost::uuids::detail::sha1 hash;
-  hash.process_bytes(text.data(), text.size());
-  boost::uuids::detail::sha1::digest_type digest{};
-  hash.get_digest(digest);
-  std::string result;
-  for (const auto part : digest) result += fmt::format("{:0{}x}", part, 2 * sizeof(part));  // Words; bytes from Boost 1.86 on.
-  return result;
 }
 
 std::uint64_t point_id(const SweepTable& table, std::uint64_t point) {
@@ -29,7 +20,7 @@ std::uint64_t point_id(const SweepTable& table, std::uint64_t point) {
   for (std::size_t i = 0; i < at.size(); ++i) {
     for (const SweepKey& key : table.spec.axes[i].keys) text += fmt::format("{}={}\n", key.key, key.labels[at[i]]);
   }
-  return std::stoull(sweep_hash(text).substr(0, 16), nullptr, 16);
+  return std::stoull(sha1(text).substr(0, 16), nullptr, 16);
 }
 
 std::string array_expression(const std::vector<std::uint64_t>& numbers) {

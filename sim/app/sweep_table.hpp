@@ -26,8 +26,6 @@ struct SweepTable {
   [[nodiscard]] std::uint64_t count(PointStatus status) const;
 };
 
-/// 40 hex digits. Not for security.
-[[nodiscard]] std::string sweep_hash(const std::string& text);
 /// A number for a point that no other sweep has: from the sweep's identity and what the point sets.
 [[nodiscard]] std::uint64_t point_id(const SweepTable& table, std::uint64_t point);
 /// "0-3,7,9": ascending numbers as Slurm's --array takes them.

@@ -26,7 +26,7 @@ namespace rooftrace {
 enum class TagStore : std::uint8_t { automatic, fast_by_line, packed_portable, reference };
 
 /// What makes requests of L2 wait for each other. pooled: one pipe for the whole L2, then the HBM channels. slices: one queue per slice
-/// with finite miss slots, hits behind misses, GPCs in turn (slice_queues.hpp); some times slower to simulate.
+/// with finite miss slots, hits behind misses, GPCs in turn (slice_queues.hpp); about a third slower to simulate.
 enum class Contention : std::uint8_t { pooled, slices };
 [[nodiscard]] std::string_view name(Contention contention);
 

@@ -13,11 +13,11 @@ import resource
 import struct
 import subprocess
 import sys
-import tempfile
 import unittest
 
+from _program_case import ProgramCase
+
 SOURCE = pathlib.Path(os.environ.get("ROOFTRACE_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
-PROGRAM = os.environ.get("ROOFTRACE")
 ACCELSIM = SOURCE / "tests/fixtures/accelsim"
 KINETO = SOURCE / "tests/fixtures/kineto"
 SAMPLES = SOURCE / "traces/capture/samples"
@@ -46,18 +46,7 @@ def tracez(head, blocks):
     return out + index + struct.pack("<Q", len(out))
 
 
-@unittest.skipUnless(PROGRAM, "ROOFTRACE is not set")
-class ImportCase(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="rooftrace_")
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
-
-    def run_program(self, *arguments, code=0, **more):
-        done = subprocess.run([PROGRAM, *map(str, arguments)], cwd=self.folder, capture_output=True, text=True, check=False, **more)
-        self.assertEqual(done.returncode, code, f"{arguments}: {done.stdout}{done.stderr}")
-        return done
-
+class ImportCase(ProgramCase):
     def take(self, form, path, *more, out="t.trace.h5"):
         """Imports, checks, simulates; the import's report and the simulation's JSON."""
         report = self.run_program("trace", "import", "--format", form, path, "-o", out, *more).stdout

@@ -13,31 +13,19 @@ import resource
 import shutil
 import signal
 import subprocess
-import tempfile
 import unittest
 
 import h5py
 import numpy as np
+from _program_case import PROGRAM, ProgramCase
 
 SOURCE = pathlib.Path(os.environ.get("ROOFTRACE_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
-PROGRAM = os.environ.get("ROOFTRACE")
 SAMPLES = SOURCE / "traces/samples"
 LLAMA = ["--hardware", "h100-sxm", "--model", "llama-3.1-8b"]
 SMALL = LLAMA + ["--set", "model.layers=3", "--stage", "decode", "--context", "512"]
 
 
-@unittest.skipUnless(PROGRAM, "ROOFTRACE is not set")
-class TraceCase(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="rooftrace_")
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
-
-    def run_program(self, *arguments, code=0, **more):
-        done = subprocess.run([PROGRAM, *map(str, arguments)], cwd=self.folder, capture_output=True, text=True, check=False, **more)
-        self.assertEqual(done.returncode, code, f"{arguments}: {done.stderr}")
-        return done
-
+class TraceCase(ProgramCase):
     def generate(self, *options, name="t.trace.h5"):
         self.run_program("trace", "generate", *options, "-o", name)
         return self.folder / name

@@ -8,7 +8,7 @@ namespace {
 constexpr std::uint64_t kMostRunBytes = 1ULL << 30;  // Longer runs are cut: row_bytes has 32 bits.
 
 bool even(std::span<const SectorRun> runs) {
-  if (runs.size() < 2) return false;
+  if (runs.size() < 2 || runs[1].address < runs[0].address) return false;  // Rebased runs may descend; pitches do not.
   const std::uint64_t pitch = runs[1].address - runs[0].address;
   for (std::size_t i = 0; i < runs.size(); ++i) {
     if (runs[i].sectors != runs[0].sectors) return false;

@@ -82,6 +82,15 @@ TEST(Coalescer, EvenRunsBecomeOneAccess) {
   EXPECT_EQ(out[1].op, AccessOp::store);
 }
 
+TEST(Coalescer, RunsThatDescendStayApart) {
+  // Lanes in address order, but the frame of the second was met first and so lies below: no access has a negative pitch.
+  std::vector<Access> out;
+  append_accesses(std::vector<SectorRun>{{0x80000000, 1}, {0x40000000, 1}}, AccessOp::load, TensorRole::kv, out);
+  ASSERT_EQ(out.size(), 2U);
+  EXPECT_EQ(out[0].rows, 1U);
+  EXPECT_EQ(out[1].address, 0x40000000U);
+}
+
 TEST(Coalescer, UnevenRunsStayApart) {
   std::vector<Access> out;
   append_accesses(std::vector<SectorRun>{{0, 1}, {64, 1}, {256, 1}}, AccessOp::load, TensorRole::kv, out);
