@@ -36,7 +36,7 @@ RunResult describe_run(const Scenario& scenario, const Options& options) {
   result.weights = name(first.weights);
   result.kv = name(first.kv);
   result.fidelity = scenario.fidelity;
-  result.layers = scenario.layers_auto ? "auto" : "exact";
+  result.layers = name(scenario.layers);
   result.contention = name(scenario.contention);
   result.start_state = scenario.warm ? "warm" : "cold";
   result.machine = scenario.machine;

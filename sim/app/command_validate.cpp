@@ -76,7 +76,7 @@ int command_validate(const Options& options) {
   if (plots) make_folder(*plots);
 
   const Contention contention = options.value("contention").value_or("pooled") == "slices" ? Contention::slices : Contention::pooled;
-  Bench bench(paths, fidelity, contention);
+  Bench bench(paths, fidelity, contention, layers_from(options.value("layers").value_or("sample")));
   const bool show = !options.quiet && isatty(STDERR_FILENO) != 0;
   const std::vector<ScoredRow> rows = run_suites(suites, hardware, bench, threads, [&](std::size_t done, std::size_t all) {
     if (show) std::fprintf(stderr, "\rvalidate: %zu of %zu rows%s", done, all, done == all ? "\n" : "");

@@ -1,8 +1,8 @@
 #include "sim/app/run.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
-#include <set>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -93,11 +93,38 @@ class StageRun {
     return now_ - start;
   }
 
+  /// The first layer, which nothing like it goes before, and the first of each kind after it; the others are taken to be as that one.
+  Time run_sample(std::vector<KernelRecord>& records) {
+    const Time start = now_;
+    std::vector<Segment> kinds;
+    bool first = true;
+    for (const Segment& segment : split()) {
+      const auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const Segment& k) { return segment.layer >= 0 && alike(k, segment); });
+      if (kind != kinds.end()) {
+        replicate(*kind, segment, records);
+        continue;
+      }
+      simulate_segment(segment, records);
+      if (segment.layer < 0) continue;
+      if (!first) kinds.push_back(segment);
+      first = false;
+    }
+    shift(records, -start);
+    return now_ - start;
+  }
+
+  [[nodiscard]] bool can_sample() const {
+    return std::all_of(trace_.kernels.begin(), trace_.kernels.end(),
+                       [&](const Kernel& kernel) { return kernel.stream == trace_.kernels.front().stream; });
+  }
+
   /// Skipping needs layers that are shifts of each other, a cache that does not notice the shift, and nothing in flight between layers.
-  [[nodiscard]] bool can_repeat() {
-    std::set<std::uint32_t> streams;
-    for (const Kernel& kernel : trace_.kernels) streams.insert(kernel.stream);
-    return trace_.layer_stride != 0 && streams.size() == 1 && memory_.l2().keeps_sets(trace_.layer_stride);
+  [[nodiscard]] bool can_repeat() { return trace_.layer_stride != 0 && can_sample() && memory_.l2().keeps_sets(trace_.layer_stride); }
+
+  Time run(std::vector<KernelRecord>& records) {
+    if (options_.layers == Layers::automatic && can_repeat()) return run_until_repeating(records);
+    if (options_.layers == Layers::sample && can_sample()) return run_sample(records);
+    return run_exact(records);
   }
 
  private:
@@ -168,6 +195,22 @@ class StageRun {
 
 }  // namespace
 
+std::vector<std::string> layers_names() {
+  return {"exact", "auto", "sample"};
+}
+
+std::string_view name(Layers layers) {
+  static constexpr std::array<std::string_view, 3> kNames = {"exact", "auto", "sample"};
+  return kNames.at(static_cast<std::size_t>(layers));
+}
+
+Layers layers_from(std::string_view name) {
+  for (const Layers layers : {Layers::exact, Layers::sample}) {
+    if (rooftrace::name(layers) == name) return layers;
+  }
+  return Layers::automatic;
+}
+
 EngineSpec engine_spec(const MachineSpec& machine) {
   EngineSpec spec;
   const double sms = machine.sm.count;
@@ -214,7 +257,7 @@ StageResult run_stage(const MachineSpec& machine, const Trace& trace, Stage stag
   } else {
     StageRun run(machine, trace, options);
     if (options.warm) run.warm_up(result.kernels);
-    const Time latency = options.layers_auto && run.can_repeat() ? run.run_until_repeating(result.kernels) : run.run_exact(result.kernels);
+    const Time latency = run.run(result.kernels);
     result.latency = options.fidelity == Fidelity::des ? latency : 0;
   }
   result.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - wall_start).count();

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "sim/app/result.hpp"
 #include "sim/core/kernel.hpp"
@@ -13,11 +16,19 @@
 
 namespace rooftrace {
 
+/// Which layers are simulated. exact: all. automatic: when the state at the end of a layer is that of the layer before, shifted, the layers
+/// after it that are alike are copied: the same bits as exact. sample: the first layer and the first of each kind after
+/// it, whatever the state; all others are copies of that one, so bytes and times are estimates (tests/validation/scenarios_test.cpp: how
+/// near). Both need one stream of kernels (automatic also L2 sets that keep their place from layer to layer); where that is not so, all
+/// layers are simulated.
+enum class Layers : std::uint8_t { exact, automatic, sample };
+[[nodiscard]] std::string_view name(Layers layers);  ///< "exact", "auto", "sample".
+[[nodiscard]] std::vector<std::string> layers_names();
+[[nodiscard]] Layers layers_from(std::string_view name);  ///< automatic when it is none of them.
+
 struct RunOptions {
   Fidelity fidelity = Fidelity::des;
-  /// Stop simulating identical layers once the state at the end of a layer is that of the layer before, shifted; off: every layer is
-  /// simulated.
-  bool layers_auto = false;
+  Layers layers = Layers::exact;
   /// Warm: the caches start as a previous run of the same stage leaves them; cold: empty.
   bool warm = false;
   TagStore tag_store = TagStore::automatic;  ///< The switch for the fast cache.

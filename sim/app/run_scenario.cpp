@@ -25,7 +25,7 @@ std::uint64_t tokens_of(const WorkloadOptions& stage) {
 StageResult run_trace(const Scenario& scenario, const WorkloadOptions& stage, const Trace& trace) {
   RunOptions run;
   run.fidelity = scenario.fidelity;
-  run.layers_auto = scenario.layers_auto;
+  run.layers = scenario.layers;
   run.warm = scenario.warm;
   run.contention = scenario.contention;
   run.group = stage.tp;

@@ -104,8 +104,8 @@ std::string base_of(const ConfigNode& node, const std::string& folder) {
 
 std::string resolved(const Scenario& scenario, const std::string& hardware_yaml) {
   std::string text = workload_yaml(scenario.stages);
-  text += fmt::format("start: {}\nlayers: {}\nfidelity: {}\ncontention: {}\n", scenario.warm ? "warm" : "cold",
-                      scenario.layers_auto ? "auto" : "exact", name(scenario.fidelity), name(scenario.contention));
+  text += fmt::format("start: {}\nlayers: {}\nfidelity: {}\ncontention: {}\n", scenario.warm ? "warm" : "cold", name(scenario.layers),
+                      name(scenario.fidelity), name(scenario.contention));
   text += "model:\n" + indented(model_yaml(scenario.model), 2);
   return text + fmt::format("hardware:\n  name: {}\n", yaml_scalar(scenario.machine.name)) + indented(hardware_yaml, 2);
 }
@@ -127,12 +127,11 @@ Scenario load_scenario(const Options& options, const ConfigPaths& paths) {
   const ConfigNode root = opened.document.root();
 
   Scenario scenario;
-  const std::vector<std::string> starts = {"cold", "warm"}, layers = {"exact", "auto"}, contentions = {"pooled", "slices"},
-                                 ladder = fidelity_names();
+  const std::vector<std::string> starts = {"cold", "warm"}, contentions = {"pooled", "slices"}, ladder = fidelity_names();
   scenario.fidelity = static_cast<Fidelity>(read_word(root, "fidelity", ladder, static_cast<std::size_t>(Fidelity::des)));
   scenario.warm = read_word(root, "start", starts, 0) == 1;
   scenario.contention = static_cast<Contention>(read_word(root, "contention", contentions, 0));
-  scenario.layers_auto = read_word(root, "layers", layers, 1) == 1;
+  scenario.layers = static_cast<Layers>(read_word(root, "layers", layers_names(), static_cast<std::size_t>(Layers::automatic)));
   scenario.stages = read_stages(root, read_workload(root));
   apply_stage_options(options, scenario.stages);
   const ConfigNode hardware_node = needed(root, "hardware", ConfigKind::hardware, paths);

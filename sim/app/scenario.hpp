@@ -17,6 +17,7 @@
 
 #include "sim/app/config_paths.hpp"
 #include "sim/app/options.hpp"
+#include "sim/app/run.hpp"
 #include "sim/core/run_record.hpp"
 #include "sim/machine/l2.hpp"
 #include "sim/machine/machine_spec.hpp"
@@ -30,7 +31,7 @@ struct Scenario {
   ModelSpec model;
   std::vector<WorkloadOptions> stages;  ///< At least one; they differ in stage, batch, context and prompt only.
   Fidelity fidelity = Fidelity::des;
-  bool layers_auto = true;
+  Layers layers = Layers::automatic;
   bool warm = false;
   Contention contention = Contention::pooled;
   std::string config;  ///< The resolved scenario as YAML.

@@ -109,7 +109,7 @@ RunResult simulate_trace(const Options& options, unsigned threads) {
     const TraceStageInfo& info = stages[i]->info;
     RunOptions run;
     run.fidelity = result.fidelity;
-    run.layers_auto = result.layers == "auto";
+    run.layers = layers_from(result.layers);
     run.warm = result.start_state == "warm";
     run.group = info.gpus;
     try {

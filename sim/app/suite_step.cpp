@@ -66,7 +66,7 @@ const Outcome& run_stage_of(Bench& bench, const Setup& s, const WorkloadOptions&
   e.key = fmt::format("step {} {} {} {}", s.words, name(options.stage), options.batch, length);
   e.stage = options.stage;
   e.tokens = std::uint64_t{options.batch} * (decode ? 1 : length);
-  e.layers_auto = true;
+  e.whole_step = true;
   e.closed_form = closed_form;
   e.group = options.tp;
   e.trace = [model, options](const DeviceShape& gpu) { return make_workload(model, gpu, options); };

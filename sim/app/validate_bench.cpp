@@ -16,7 +16,7 @@ namespace {
 
 constexpr double kMostLines = 5e8;  ///< About 10 s of simulation.
 constexpr double kMostSteps = 3e8;
-constexpr std::int32_t kLayersBeforeRepeat = 3;  ///< About so many layers are simulated before they repeat (RunOptions::layers_auto).
+constexpr std::int32_t kSimulatedLayers = 2;  ///< Of a kind, unless all are (Layers::sample; automatic takes about as many).
 
 double steps_of(const Kernel& kernel) {
   return static_cast<double>(kernel.grid) * kernel.program->steps(0);
@@ -44,24 +44,24 @@ double plain_roofline(const Trace& trace, const MachineSpec& machine, const Peer
   return roofline(all, peaks).bound;
 }
 
-void check_size(const Trace& trace, bool layers_auto) {
+void check_size(const Trace& trace, Layers layers) {
   double lines = 0, steps = 0;
   for (const Kernel& kernel : trace.kernels) {
-    if (layers_auto && kernel.layer >= kLayersBeforeRepeat) continue;
+    if (layers != Layers::exact && kernel.layer >= kSimulatedLayers) continue;
     lines += estimated_lines(kernel);
     steps += steps_of(kernel);
   }
   if (!(lines <= kMostLines && steps <= kMostSteps)) throw RowSkipped(fmt::format("too long: {:.2g} cache lines to simulate", lines));
 }
 
-Outcome simulate(const MachineSpec& machine, const Experiment& experiment, Fidelity fidelity, Contention contention) {
+Outcome simulate(const MachineSpec& machine, const Experiment& experiment, Fidelity fidelity, Contention contention, Layers layers) {
   const Trace trace = experiment.trace(device_shape(machine, experiment.group));
-  if (fidelity != Fidelity::bound) check_size(trace, experiment.layers_auto);
+  if (fidelity != Fidelity::bound) check_size(trace, layers);
   RunOptions options;
   options.fidelity = fidelity;
   options.contention = contention;
   options.warm = experiment.warm;
-  options.layers_auto = experiment.layers_auto;
+  options.layers = layers;
   options.group = experiment.group;
   const StageResult result = run_stage(machine, trace, experiment.stage, experiment.tokens, options);
   Outcome outcome;
@@ -105,8 +105,8 @@ double estimated_lines(const Kernel& kernel) {
   return bytes / 128 * kernel.grid;
 }
 
-Bench::Bench(const ConfigPaths& paths, Fidelity fidelity, Contention contention)
-    : paths_(paths), fidelity_(fidelity), contention_(contention) {}
+Bench::Bench(const ConfigPaths& paths, Fidelity fidelity, Contention contention, Layers layers)
+    : paths_(paths), fidelity_(fidelity), contention_(contention), layers_(layers) {}
 
 template <typename Value, typename Make>
 const Value& Bench::once(Memo<Value>& memo, const std::string& key, const Make& make) {
@@ -161,7 +161,8 @@ const ModelSpec& Bench::model(const std::string& name) {
 const Outcome& Bench::run(const MachineSpec& machine, const Experiment& experiment) {
   const Fidelity fidelity = experiment.closed_form ? Fidelity::bound : fidelity_;
   const std::string key = fmt::format("{}|{}|{}", machine.name, name(fidelity), experiment.key);
-  return once(outcomes_, key, [&] { return simulate(machine, experiment, fidelity, contention_); });
+  return once(outcomes_, key,
+              [&] { return simulate(machine, experiment, fidelity, contention_, experiment.whole_step ? layers_ : Layers::exact); });
 }
 
 }  // namespace rooftrace

@@ -37,14 +37,14 @@ struct Experiment {
   Stage stage = Stage::other;
   std::uint64_t tokens = 1;
   bool warm = false;
-  bool layers_auto = false;
+  bool whole_step = false;   ///< Of layers that may be sampled (Bench).
   bool closed_form = false;  ///< The bound alone, whatever the fidelity.
   std::uint32_t group = 1;
 };
 
 class Bench {
  public:
-  Bench(const ConfigPaths& paths, Fidelity fidelity, Contention contention = Contention::pooled);
+  Bench(const ConfigPaths& paths, Fidelity fidelity, Contention contention = Contention::pooled, Layers layers = Layers::sample);
 
   [[nodiscard]] const MachineSpec& machine(const std::string& name);
   /// The machine's resolved file.
@@ -71,6 +71,7 @@ class Bench {
   ConfigPaths paths_;
   Fidelity fidelity_;
   Contention contention_;
+  Layers layers_;
   std::mutex mutex_;  ///< Guards the maps, not what is in them.
   Memo<HardwareChoice> machines_;
   Memo<ModelSpec> models_;

@@ -86,7 +86,7 @@ TEST_P(EveryScenario, SkippedLayersEqualSimulatedOnes) {
   for (const WorkloadOptions& stage : scenario.stages) {
     RunOptions options;
     const StageResult exact = run(scenario, stage, options);
-    options.layers_auto = true;
+    options.layers = Layers::automatic;
     const StageResult skipping = run(scenario, stage, options);
     EXPECT_EQ(exact.latency, skipping.latency);
     ASSERT_EQ(exact.kernels.size(), skipping.kernels.size());
@@ -102,6 +102,29 @@ TEST_P(EveryScenario, SkippedLayersEqualSimulatedOnes) {
     if (stage.offload_weights == 0 && scenario.machine.l2.hash == IndexHash::hashed && stage.stage == Stage::decode) {
       EXPECT_GT(replicated, 0U);
     }
+  }
+}
+
+// --layers sample against the exact run: an estimate, and near.
+TEST_P(EveryScenario, SampledLayersAreNear) {
+  const Scenario scenario = short_scenario(GetParam(), {"model.layers=6"});
+  for (const WorkloadOptions& stage : scenario.stages) {
+    RunOptions options;
+    const StageResult exact = run(scenario, stage, options);
+    options.layers = Layers::sample;
+    const StageResult sampled = run(scenario, stage, options);
+    const auto hbm = [](const StageResult& result) {
+      std::uint64_t bytes = 0;
+      for (const KernelRecord& kernel : result.kernels) bytes += kernel.q.total(LevelId::hbm);
+      return static_cast<double>(bytes);
+    };
+    const auto simulated =
+        std::count_if(sampled.kernels.begin(), sampled.kernels.end(), [](const KernelRecord& k) { return !k.replicated; });
+    if (stage.offload_weights == 0 && stage.offload_kv == 0) {  // Else streams overlap, and nothing is sampled.
+      EXPECT_LT(simulated, static_cast<std::ptrdiff_t>(sampled.kernels.size() / 2 + 8));
+    }
+    EXPECT_NEAR(to_seconds(sampled.latency), to_seconds(exact.latency), 0.02 * to_seconds(exact.latency));
+    EXPECT_NEAR(hbm(sampled), hbm(exact), 0.01 * hbm(exact));
   }
 }
 

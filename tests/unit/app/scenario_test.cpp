@@ -69,7 +69,7 @@ TEST_F(ScenarioTest, DefaultsAreThoseOfTheHelp) {
   EXPECT_EQ(scenario.stages[0].weights, DataType::bf16);
   EXPECT_EQ(scenario.stages[0].kv, DataType::bf16);
   EXPECT_EQ(scenario.fidelity, Fidelity::des);
-  EXPECT_TRUE(scenario.layers_auto);
+  EXPECT_EQ(scenario.layers, Layers::automatic);
   EXPECT_FALSE(scenario.warm);
   EXPECT_EQ(scenario.machine.name, "h100-sxm");
   EXPECT_EQ(scenario.model.name, "llama-3.1-8b");
@@ -138,7 +138,7 @@ TEST_F(ScenarioTest, OptionsOverrideTheFile) {
   }
   EXPECT_EQ(scenario.fidelity, Fidelity::bound);
   EXPECT_TRUE(scenario.warm);
-  EXPECT_FALSE(scenario.layers_auto);
+  EXPECT_EQ(scenario.layers, Layers::exact);
   EXPECT_EQ(scenario.machine.name, "a100-sxm-80gb");
   EXPECT_EQ(scenario.model.name, "llama-2-7b");
 }
