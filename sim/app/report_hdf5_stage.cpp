@@ -192,7 +192,7 @@ void write_classes(Group& group, const StageSummary& summary, bool timed) {
                   column(sums, [](const KernelSum& s) { return s.kernels > 0 ? std::optional<Roofline>(s.roofline) : std::nullopt; }));
 }
 
-void write_totals(Group& group, const StageSummary& summary, bool timed) {
+void write_totals(Group& group, const StageResult& stage, const StageSummary& summary, bool timed) {
   const auto bytes = [](const Demand& demand) {
     return table<std::uint64_t>(std::array{demand}, std::size_t{kLevels} * kDirections, copy_bytes);
   };
@@ -200,6 +200,8 @@ void write_totals(Group& group, const StageSummary& summary, bool timed) {
   group.variable("total_q", {"level", "direction"}, bytes(summary.total.demand), {"byte", "Q of the stage"});
   group.variable("total_compulsory", {"level", "direction"}, bytes(summary.compulsory), {"byte", "compulsory bytes of the stage"});
   group.variable("total_work", {"pipe"}, std::vector<double>(work.begin(), work.end()), {"1", "W of the stage"});
+  group.scalar("batch", stage.batch, {"1", "sequences"});
+  group.scalar("length", stage.length, {"1", "tokens of each sequence: in the cache (decode) or in the prompt (prefill)"});
   group.scalar("tokens", summary.tokens, {"1", "tokens made (decode) or taken in (prefill), all GPUs together"});
   group.scalar("latency", timed ? to_seconds(summary.latency) : kMissing, {"s", "simulated time of the stage"});
   group.scalar("bound", summary.bound, {"s", "roofline bound on the latency, given the bytes that moved"});
@@ -228,7 +230,7 @@ void write_stage(Group& group, const StageResult& stage, const Peaks& peaks, boo
                     return std::optional<Roofline>(roofline(demand_of(k, peaks), peaks));
                   }));
   write_classes(group, summary, timed);
-  write_totals(group, summary, timed);
+  write_totals(group, stage, summary, timed);
 }
 
 }  // namespace rooftrace::h5

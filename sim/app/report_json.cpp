@@ -140,6 +140,8 @@ Json kernel_json(const KernelRecord& kernel, const Peaks& peaks) {
 Json stage_json(const StageResult& stage, const StageSummary& summary, const Peaks& peaks, JsonKernels kernels) {
   Json out;
   out["stage"] = word(stage.stage);
+  out["batch"] = stage.batch;
+  out["length"] = stage.length;
   out["tokens"] = stage.tokens;
   out["latency_s"] = simulated(stage.latency);
   out["bound_s"] = summary.bound;

@@ -195,9 +195,9 @@ std::string figures(const StageSummary& stage) {
 
 std::string stage_heading(const RunResult& result, const StageResult& stage) {
   std::string length;
-  if (stage.stage == Stage::decode) length = fmt::format(", context {}", result.context);
-  if (stage.stage == Stage::prefill) length = fmt::format(", prompt {}", result.prompt);
-  return fmt::format("{}: batch {}{}, {} token{}{}\n", name(stage.stage), result.batch, length, stage.tokens, stage.tokens == 1 ? "" : "s",
+  if (stage.stage == Stage::decode) length = fmt::format(", context {}", stage.length);
+  if (stage.stage == Stage::prefill) length = fmt::format(", prompt {}", stage.length);
+  return fmt::format("{}: batch {}{}, {} token{}{}\n", name(stage.stage), stage.batch, length, stage.tokens, stage.tokens == 1 ? "" : "s",
                      result.tp > 1 ? ", per GPU" : "");
 }
 

@@ -12,6 +12,7 @@ namespace rooftrace {
 
 struct StageResult {
   Stage stage = Stage::decode;
+  std::uint32_t batch = 0, length = 0;  ///< Sequences; tokens cached in each (decode) or prompt of each (prefill); 0: not known.
   std::uint64_t tokens = 0;  ///< Tokens this step makes or takes in, all GPUs together: batch (decode), batch * prompt (prefill).
   std::vector<KernelRecord> kernels;
   Time latency = 0;         ///< Simulated time from the first launch to the last byte; 0 below fidelity des.
@@ -25,7 +26,8 @@ struct RunResult {
   std::uint64_t seed = 0;
   std::string hardware, model;  ///< Names.
   std::uint32_t tp = 1;
-  std::uint32_t batch = 1, context = 0, prompt = 0;
+  std::uint32_t batch = 1;                ///< Of the first stage.
+  std::uint32_t context = 0, prompt = 0;  ///< Of the first stage of each kind.
   std::string weights, kv;  ///< Data types.
   Fidelity fidelity = Fidelity::des;
   std::string layers;                 ///< "exact" or "auto".

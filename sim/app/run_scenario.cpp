@@ -29,7 +29,10 @@ StageResult run_trace(const Scenario& scenario, const WorkloadOptions& stage, co
   run.warm = scenario.warm;
   run.contention = scenario.contention;
   run.group = stage.tp;
-  return run_stage(scenario.machine, trace, stage.stage, tokens_of(stage), run);
+  StageResult result = run_stage(scenario.machine, trace, stage.stage, tokens_of(stage), run);
+  result.batch = stage.batch;
+  result.length = stage.stage == Stage::decode ? stage.context : stage.prompt;
+  return result;
 }
 
 StageResult run_workload(const Scenario& scenario, const WorkloadOptions& stage) {

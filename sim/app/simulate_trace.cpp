@@ -113,7 +113,10 @@ RunResult simulate_trace(const Options& options, unsigned threads) {
     run.warm = result.start_state == "warm";
     run.group = info.gpus;
     try {
-      return run_stage(result.machine, stages[i]->trace, info.stage, info.tokens, run);
+      StageResult stage = run_stage(result.machine, stages[i]->trace, info.stage, info.tokens, run);
+      stage.batch = info.batch;
+      stage.length = info.stage == Stage::decode ? info.context : info.prompt;
+      return stage;
     } catch (const std::invalid_argument& error) {  // A type that this machine does not compute.
       throw UserError(fmt::format("{}: {}", file.path, error.what()));
     }

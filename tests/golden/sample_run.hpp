@@ -59,6 +59,8 @@ inline StageResult decode_stage() {
   using enum Cause;
   StageResult stage;
   stage.stage = Stage::decode;
+  stage.batch = 4;
+  stage.length = 4096;
   stage.tokens = 4;
   Time now = 1'000'000;
   const auto add = [&](KernelRecord kernel, Time duration) {
@@ -110,6 +112,8 @@ inline StageResult prefill_stage() {
   using enum Cause;
   StageResult stage;
   stage.stage = Stage::prefill;
+  stage.batch = 4;
+  stage.length = 512;
   stage.tokens = 2048;
   KernelRecord ffn = record(KernelClass::ffn_up, 0, {4e12, 0, 0},
                             {{l2, weights, read, requested, 6'000'000'000},

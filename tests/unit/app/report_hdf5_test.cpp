@@ -102,6 +102,8 @@ RunResult sample() {
   result.machine = machine();
   StageResult decode;
   decode.stage = Stage::decode;
+  decode.batch = 4;
+  decode.length = 4096;
   decode.tokens = 4;
   decode.kernels = {norm(), gemm(), norm()};
   decode.latency = 4'000'000'000;
