@@ -1,8 +1,9 @@
 // What the host of a serving engine adds to a step, one visible table: engine and host by host.
 //
 // A step that the host launches kernel by kernel cannot be shorter than the launching takes: max(time on the GPU, layers * per_layer). Both
-// run side by side, so nothing is added to a long step. Steps replayed as a CUDA graph have no such floor. Where nothing is known the floor
-// is 0. Not modeled: time between steps (schedulers, samplers, tokenizers), queues.
+// run side by side, so nothing is added to a long step. Steps replayed as a CUDA graph have no such floor. Between two steps the GPU waits
+// while tokens are sampled, come back and the next step is scheduled: added to every step. Where nothing is known both are 0. Not modeled:
+// that this time grows with the batch; queues.
 #pragma once
 
 #include <string>
@@ -11,8 +12,8 @@
 
 namespace rooftrace {
 
-/// The least time of a step of `layers` layers of a model on the host beside that machine; s.
-[[nodiscard]] double host_floor(const std::string& engine, const std::string& hardware, Stage stage, std::uint32_t layers);
+/// The time of a step that takes `gpu` s on the GPUs, of a model of `layers` layers, with the host beside that machine; s.
+[[nodiscard]] double with_host(double gpu, const std::string& engine, const std::string& hardware, Stage stage, std::uint32_t layers);
 
 /// Whether a token waits for the prefills of other requests: engines that batch continuously, told by their name ("-serving") or by what
 /// they report (the latency between tokens of a server under load).

@@ -79,9 +79,9 @@ void add(Outcome& sum, const Outcome& part, double times) {
   sum.roofline += part.roofline * times;
 }
 
-/// A step that the host launches kernel by kernel. The bound knows no host.
+/// A step and what its host does. The bound knows no host.
 Outcome on_host(const Setup& s, Outcome step, Stage stage) {
-  if (step.seconds > 0) step.seconds = std::max(step.seconds, host_floor(s.engine, s.hardware, stage, s.model.layers));
+  if (step.seconds > 0) step.seconds = with_host(step.seconds, s.engine, s.hardware, stage, s.model.layers);
   return step;
 }
 

@@ -16,10 +16,14 @@ using testing::HasSubstr;
 const std::string kRoot = ROOFTRACE_SOURCE_DIR;
 
 TEST(SuiteEngines, FloorIsPerLayerAndOnlyWhereItIsKnown) {
-  EXPECT_DOUBLE_EQ(host_floor("vllm", "a100-sxm-80gb", Stage::prefill, 80), 80 * 0.82e-3);
-  EXPECT_EQ(host_floor("vllm", "a100-sxm-80gb", Stage::decode, 80), 0);
-  EXPECT_EQ(host_floor("vllm", "h100-sxm", Stage::prefill, 80), 0);
-  EXPECT_EQ(host_floor("gpt-fast", "a100-sxm-80gb", Stage::prefill, 80), 0);
+  EXPECT_DOUBLE_EQ(with_host(0.02, "vllm", "a100-sxm-80gb", Stage::prefill, 80), 80 * 0.82e-3);  // Launching is the longer.
+  EXPECT_EQ(with_host(0.3, "vllm", "a100-sxm-80gb", Stage::prefill, 80), 0.3);                   // Hidden behind the GPU.
+  EXPECT_EQ(with_host(0.02, "vllm", "a100-sxm-80gb", Stage::decode, 80), 0.02);
+  EXPECT_EQ(with_host(0.02, "vllm", "h100-sxm", Stage::prefill, 80), 0.02);
+  EXPECT_EQ(with_host(0.02, "gpt-fast", "a100-sxm-80gb", Stage::prefill, 80), 0.02);
+  EXPECT_GT(with_host(0.02, "vllm", "h100-64gb", Stage::decode, 80), 0.02);  // Between steps: added, whatever the GPU took.
+  EXPECT_NEAR(with_host(0.3, "vllm", "h100-64gb", Stage::decode, 80) - 0.3, with_host(0.02, "vllm", "h100-64gb", Stage::decode, 80) - 0.02,
+              1e-9);
 }
 
 TEST(SuiteEngines, ServersAreToldByNameOrByWhatTheyReport) {
