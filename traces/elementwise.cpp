@@ -10,12 +10,10 @@
 namespace rooftrace {
 namespace {
 
-constexpr std::uint64_t kBlockBytes = 16 * 1024;          // What a block of a large kernel moves of its first operand.
-constexpr std::uint64_t kLeastBlockBytes = 512;           // One coalesced load of four warps: never cut finer.
-constexpr std::uint32_t kResidentThreads = 2048;          // Threads of an SM.
-constexpr std::uint64_t kBytesPerThread = 16;             // A vector load.
-constexpr double kSoftmaxOnce = 50, kSoftmaxPasses = 60;  // FLOP of an element, an instruction being 2.
-constexpr std::uint64_t kMostInRegisters = 1024;          // Columns of a row that PyTorch's softmax and layer norm keep in registers.
+constexpr std::uint64_t kBlockBytes = 16 * 1024;  // What a block of a large kernel moves of its first operand.
+constexpr std::uint64_t kLeastBlockBytes = 512;   // One coalesced load of four warps: never cut finer.
+constexpr std::uint32_t kResidentThreads = 2048;  // Threads of an SM.
+constexpr std::uint64_t kBytesPerThread = 16;     // A vector load.
 
 std::uint64_t ceil_div(std::uint64_t a, std::uint64_t b) {
   return (a + b - 1) / b;
@@ -35,11 +33,9 @@ class PlaneProgram final : public BlockProgram {
     std::uint64_t every_row = 0;  ///< So many rows that every rectangle reads whole (the gain of a norm).
   };
 
-  /// `passes`: how often the loads are made, one step each; the stores come with the last, the work evenly.
   PlaneProgram(std::uint64_t rows, std::uint64_t cols, std::uint64_t tile_rows, std::uint64_t tile_cols, PlaneWork work,
-               std::vector<Operand> operands, std::uint32_t passes = 1)
-      : passes_(passes),
-        rows_(rows),
+               std::vector<Operand> operands)
+      : rows_(rows),
         cols_(cols),
         tile_rows_(tile_rows),
         tile_cols_(tile_cols),
@@ -48,26 +44,24 @@ class PlaneProgram final : public BlockProgram {
         operands_(std::move(operands)) {}
 
   [[nodiscard]] std::uint32_t grid() const { return static_cast<std::uint32_t>(ceil_div(rows_, tile_rows_) * across_); }
-  [[nodiscard]] std::uint32_t steps(std::uint32_t) const override { return passes_; }
+  [[nodiscard]] std::uint32_t steps(std::uint32_t) const override { return 1; }
 
-  void fill(std::uint32_t block, std::uint32_t step, Step& out) const override {
+  void fill(std::uint32_t block, std::uint32_t, Step& out) const override {
     const std::uint64_t row = block / across_ * tile_rows_;
     const std::uint64_t col = block % across_ * tile_cols_;
     const std::uint64_t rows = std::min(tile_rows_, rows_ - row);
     const std::uint64_t cols = std::min(tile_cols_, cols_ - col);
     for (const Operand& operand : operands_) {
-      if (operand.store && step + 1 < passes_) continue;
       std::vector<Access>& list = operand.store ? out.stores : out.loads;
       const bool whole = operand.every_row > 0;
       operand.tile.push(list, whole ? 0 : row, whole ? operand.every_row : rows, col, cols);
     }
-    const auto elements = static_cast<double>(rows * cols) / passes_;
+    const auto elements = static_cast<double>(rows * cols);
     out.work[static_cast<std::size_t>(Pipe::cuda)] = elements * work_.cuda;
-    out.work[static_cast<std::size_t>(Pipe::sfu)] = elements * work_.sfu + static_cast<double>(rows) * work_.sfu_per_row / passes_;
+    out.work[static_cast<std::size_t>(Pipe::sfu)] = elements * work_.sfu + static_cast<double>(rows) * work_.sfu_per_row;
   }
 
  private:
-  std::uint32_t passes_;
   std::uint64_t rows_, cols_, tile_rows_, tile_cols_;
   std::uint32_t across_;
   PlaneWork work_;
@@ -102,11 +96,11 @@ Kernel plane_kernel(const DeviceShape& gpu, std::shared_ptr<const PlaneProgram> 
 
 /// Rectangles as wide as the plane: a row each, or several rows where rows are shorter than the least that is worth a block.
 Kernel row_kernel(const DeviceShape& gpu, const Matrix& shape, PlaneWork work, std::vector<PlaneProgram::Operand> operands,
-                  const char* label, std::uint32_t passes = 1) {
+                  const char* label) {
   const std::uint64_t row_bytes = std::max<std::uint64_t>(shape.row_bytes(), 1);
   const std::uint64_t tile_rows = std::min(shape.rows, ceil_div(kLeastBlockBytes, row_bytes));
   Kernel kernel =
-      plane_kernel(gpu, std::make_shared<PlaneProgram>(shape.rows, shape.cols, tile_rows, shape.cols, work, std::move(operands), passes),
+      plane_kernel(gpu, std::make_shared<PlaneProgram>(shape.rows, shape.cols, tile_rows, shape.cols, work, std::move(operands)),
                    tile_rows * row_bytes, label);
   const auto rows = static_cast<double>(shape.rows), cols = static_cast<double>(shape.cols);
   kernel.work[static_cast<std::size_t>(Pipe::cuda)] = rows * cols * work.cuda;
@@ -251,26 +245,6 @@ Kernel make_residual_add(const DeviceShape& gpu, const Matrix& a, const Matrix& 
   Kernel kernel = column_kernel(gpu, a, {1, 0, 0}, {load(a), load(b), store(out)}, "residual_add");
   kernel.kernel_class = KernelClass::residual;
   kernel.footprint = {read_footprint(a), read_footprint(b), write_footprint(out)};
-  return kernel;
-}
-
-Kernel make_softmax(const DeviceShape& gpu, const Matrix& in, const Matrix& out) {
-  require(same_shape(in, out), "softmax: the matrices do not fit together");
-  const bool once = in.cols <= kMostInRegisters;
-  const PlaneWork work = once ? PlaneWork{kSoftmaxOnce, 1, 1} : PlaneWork{kSoftmaxPasses, 2, 1};
-  Kernel kernel = row_kernel(gpu, in, work, {load(in), store(out)}, "softmax", once ? 1 : 3);
-  kernel.footprint = {read_footprint(in), write_footprint(out)};
-  return kernel;
-}
-
-Kernel make_layer_norm(const DeviceShape& gpu, const Matrix& in, const Matrix& gain, const Matrix& out) {
-  require(same_shape(in, out) && gain.cols == in.cols, "layer_norm: the matrices do not fit together");
-  std::vector<PlaneProgram::Operand> operands{load(in), load(gain), store(out)};
-  operands[1].every_row = true;
-  Kernel kernel = row_kernel(gpu, in, {8, 0, 1}, std::move(operands), "layer_norm", in.cols > kMostInRegisters ? 2 : 1);
-  kernel.kernel_class = KernelClass::norm;
-  kernel.blocks_per_sm = std::min(gpu.max_blocks_per_sm, kResidentThreads / 256);  // Blocks of 256 threads, whatever the row.
-  kernel.footprint = {read_footprint(in), read_footprint(gain), write_footprint(out)};
   return kernel;
 }
 

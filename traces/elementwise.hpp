@@ -1,9 +1,9 @@
 // Row kernels: norms, activations, residual add, softmax and the embedding gathers.
 //
 // All but the gather are one idea: a rows x columns plane cut into rectangles, one block per rectangle, every operand read or written there
-// once. A row that is reduced (norm, softmax) is one rectangle wide, because the block keeps it in registers between the two passes. Work
-// is counted per element on the CUDA cores and the special-function unit, by the arithmetic of the formula. Not modeled: an RMS norm's row
-// too long for registers (it would be read twice), vector widths, warps.
+// once. A row that is normed is one rectangle wide, because the block keeps it in registers between the two passes. Work is counted per
+// element on the CUDA cores and the special-function unit, by the arithmetic of the formula. Softmax and the compiled layer norm, which go
+// over their rows several times, are in row_passes.cpp. Not modeled: an RMS norm's row too long for registers (it would be read twice).
 #pragma once
 
 #include <cstdint>
@@ -44,14 +44,16 @@ struct RmsNormProblem {
 /// out = a + b; out may be a or b. 1 FLOP per element.
 [[nodiscard]] Kernel make_residual_add(const DeviceShape& gpu, const Matrix& a, const Matrix& b, const Matrix& out);
 
-/// Row softmax as PyTorch does it: up to 1,024 columns the row is in registers; longer rows are read three times (maximum, sum, result) by
-/// one block, which waits for itself between. PyTorch's element costs 25 instructions in registers (50 FLOP;
-/// counted: two-byte loads and stores with addresses and bounds, two conversions, maximum, subtract, the arithmetic around exp, sum, an
-/// IEEE division) and one exp, 30 and two exp in three passes with vector loads; per row one reciprocal.
+/// Row softmax as PyTorch 2.0 does it (2.4 began to keep rows of up to 48 KiB in shared memory). Up to 1,024 columns a warp has the row in
+/// registers, blocks are four warps and the registers limit how many an SM holds. Longer rows are a block's: three passes (maximum, sum,
+/// result) with a reduction over the block between them, 16 bytes per thread and round of a pass; rows that fit L1 are loaded once. An
+/// element costs 25 arithmetic instructions in registers (50 FLOP) and two special functions (exp, reciprocal), 30.6 and three in passes;
+/// loads, stores, branches and the special functions take issue slots beside them, a quarter and a fifth of all (Kernel::tensor_share).
 [[nodiscard]] Kernel make_softmax(const DeviceShape& gpu, const Matrix& in, const Matrix& out);
 
-/// Layer norm with gain as PyTorch's compiler does it: up to 1,024 columns the row is in registers; longer rows are read twice (moments,
-/// result). Per element: two sums, subtract, scale, times gain (8 FLOP); per row one reciprocal square root.
+/// Layer norm with gain as PyTorch 2.0's compiler does it: up to 1,024 columns the row is in registers; longer rows are gone over three
+/// times (mean, sum of squared differences, result) in rounds of 2,048 columns, with a reduction between; rows that fit L1 are loaded once.
+/// Per element: sum, subtract, square and add, then subtract, scale, times gain and round (8 FLOP); per row one reciprocal square root.
 [[nodiscard]] Kernel make_layer_norm(const DeviceShape& gpu, const Matrix& in, const Matrix& gain, const Matrix& out);
 
 /// out[r] = table[token of r]. `ids` is 1 x tokens of a four- or eight-byte type (rows = 0: not read). The tokens are drawn uniformly by

@@ -66,10 +66,15 @@ void check_gemm_tiling(const DeviceShape& gpu, const GemmProblem& problem, const
 [[nodiscard]] GemmTiling choose_gemm_tiling(const DeviceShape& gpu, std::uint64_t m, std::uint64_t n, std::uint64_t k, DataType weights,
                                             DataType activations);
 
+/// Which kernels a library has for machines with clusters. Of 2023 (cuBLAS 12.0 to 12.3, kernels named sm90_xmma_gemm ... segment_k_off):
+/// tiles 64, 128 or 256 wide and no split of k above 64 rows. Later ones (nvjet) have widths between and split.
+enum class GemmLibrary : std::uint8_t { current, of_2023 };
+
 /// What a library that tries its kernels would try: the best tiling of the rule of each tile shape (block_m, block_n), best first, at most
 /// `count`. The first is choose_gemm_tiling's.
 [[nodiscard]] std::vector<GemmTiling> gemm_tiling_candidates(const DeviceShape& gpu, std::uint64_t m, std::uint64_t n, std::uint64_t k,
-                                                             DataType weights, DataType activations, std::size_t count);
+                                                             DataType weights, DataType activations, std::size_t count,
+                                                             GemmLibrary library = GemmLibrary::current);
 
 /// label, kernel_class, stage, layer, stream and waits_for are left to the caller (label is set to "gemm " + tiling text).
 [[nodiscard]] Kernel make_gemm(const DeviceShape& gpu, const GemmProblem& problem, const GemmTiling& tiling);

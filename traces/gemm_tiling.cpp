@@ -28,8 +28,8 @@ constexpr std::uint64_t kReservedPerBlock = 1024;  // Shared memory that the dri
 struct Tile {
   std::uint32_t m, n;
 };
-constexpr std::array kLargeTiles{Tile{128, 256}, Tile{256, 128}, Tile{128, 192}, Tile{128, 128},
-                                 Tile{128, 64},  Tile{64, 128},  Tile{64, 64}};
+constexpr std::array kLargeTiles{Tile{128, 256}, Tile{256, 128}, Tile{128, 192}, Tile{128, 160}, Tile{128, 224},
+                                 Tile{128, 128}, Tile{128, 64},  Tile{64, 128},  Tile{64, 64}};
 constexpr std::array<std::uint32_t, 3> kSkinnyColumns{32, 64, 128};
 constexpr std::array<std::uint32_t, 8> kSplits{1, 2, 3, 4, 6, 8, 12, 16};
 
@@ -39,13 +39,15 @@ std::uint64_t ceil_div(std::uint64_t a, std::uint64_t b) {
 
 class Rule {
  public:
-  Rule(const DeviceShape& gpu, std::uint64_t m, std::uint64_t n, std::uint64_t k, DataType weights, DataType activations)
+  Rule(const DeviceShape& gpu, std::uint64_t m, std::uint64_t n, std::uint64_t k, DataType weights, DataType activations,
+       GemmLibrary library)
       : gpu_(gpu),
         m_(m),
         n_(n),
         k_(k),
         weights_(weights),
         activations_(activations),
+        old_(library == GemmLibrary::of_2023),
         bytes_a_(bytes_per_element(activations)),
         bytes_b_(bytes_per_element(weights)),
         shared_per_sm_(gpu.shared_memory_per_sm != 0 ? gpu.shared_memory_per_sm : 96 * 1024),
@@ -63,7 +65,8 @@ class Rule {
     } else {
       for (const Tile tile : kLargeTiles) {
         if (tile.m * tile.n > 128 * 128 && !gpu_.async_copy) continue;  // Without them tiles pass through registers, which are full.
-        if (tile.n == 192 && gpu_.max_cluster < 2) continue;
+        if (tile.n % 128 != 0 && tile.n > 64 && (old_ || gpu_.max_cluster < 2))
+          continue;  // Warp-group instructions take any multiple of 8 columns.
         try_tile(tile, false);
       }
     }
@@ -102,6 +105,7 @@ class Rule {
         t.cluster_m = cluster.m;
         t.cluster_n = cluster.n;
         for (const std::uint32_t split : kSplits) {
+          if (split > 1 && clusters && old_) break;
           if (split > 1 && (tiles_fill_sms(t) || ceil_div(k_, t.block_k) < 4ULL * split)) break;
           t.split_k = split;
           consider(t, skinny);
@@ -195,6 +199,7 @@ class Rule {
   DeviceShape gpu_;
   std::uint64_t m_, n_, k_;
   DataType weights_, activations_;
+  bool old_;
   double bytes_a_, bytes_b_;
   std::uint64_t shared_per_sm_, shared_per_block_;
   double tensor_rate_ = 0;
@@ -211,7 +216,8 @@ class Rule {
 //
 // - m <= 64 (weight streaming): block_m is m rounded up to 16, block_n 32, 64 or 128; a k-step brings 32 KiB of weights (16 or 8 where
 //   shared memory is short), and the pipeline is as deep as keeps 96 KiB of weights in flight per SM.
-// - larger: 128x128, 128x64, 64x128, 64x64; with asynchronous copies 128x256 and 256x128 as well, with clusters 128x192; k-tiles of 128
+// - larger: 128x128, 128x64, 64x128, 64x64; with asynchronous copies 128x256 and 256x128 as well, with clusters 128x160, 128x192 and
+// 128x224; k-tiles of 128
 //   bytes (64 where that leaves fewer than three stages or copies are not asynchronous) and up to four stages (two without asynchronous
 //   copies); clusters of two along m, n or both where the machine has them.
 // - all: one or two blocks per SM (one above 128x128); where there are fewer tiles than SMs, split_k of 1, 2, 3, 4, 6, 8, 12 or 16 while
@@ -230,12 +236,12 @@ class Rule {
 // in groups of eight along m; machines with clusters (H100) run persistent blocks when there is more than one round.
 GemmTiling choose_gemm_tiling(const DeviceShape& gpu, std::uint64_t m, std::uint64_t n, std::uint64_t k, DataType weights,
                               DataType activations) {
-  return Rule(gpu, m, n, k, weights, activations).choose(1).front();
+  return Rule(gpu, m, n, k, weights, activations, GemmLibrary::current).choose(1).front();
 }
 
 std::vector<GemmTiling> gemm_tiling_candidates(const DeviceShape& gpu, std::uint64_t m, std::uint64_t n, std::uint64_t k, DataType weights,
-                                               DataType activations, std::size_t count) {
-  return Rule(gpu, m, n, k, weights, activations).choose(std::max<std::size_t>(count, 1));
+                                               DataType activations, std::size_t count, GemmLibrary library) {
+  return Rule(gpu, m, n, k, weights, activations, library).choose(std::max<std::size_t>(count, 1));
 }
 
 }  // namespace rooftrace

@@ -98,10 +98,10 @@ GemmTiling tiled(const SuiteRow& row, const DeviceShape& gpu, const Types& types
 }
 
 /// The three best of the rule, each of another tile shape; the rule's choice alone where simulating more would take long.
-std::vector<GemmTiling> library(const DeviceShape& gpu, const Shape& s) {
+std::vector<GemmTiling> library(const DeviceShape& gpu, const Shape& s, GemmLibrary kernels) {
   constexpr double kCheapFlop = 4e11;
   const double flop = 2.0 * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
-  return gemm_tiling_candidates(gpu, s.m, s.n, s.k, s.types.b, s.types.a, flop < kCheapFlop ? 3 : 1);
+  return gemm_tiling_candidates(gpu, s.m, s.n, s.k, s.types.b, s.types.a, flop < kCheapFlop ? 3 : 1, kernels);
 }
 
 }  // namespace
@@ -116,7 +116,7 @@ Prediction predict_gemm(const SuiteRow& row, Bench& bench) {
   if (kernel == "tiled") {
     tilings.push_back(tiled(row, gpu, s.types));
   } else if (kernel == "cublas") {
-    tilings = library(gpu, s);
+    tilings = library(gpu, s, protocol_of(row).gemm_library);
   } else {
     unknown_word(row, "kernel", "tiled, cublas");
   }

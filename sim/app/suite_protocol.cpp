@@ -28,6 +28,8 @@ constexpr double kCompiledCall = 43e-6;
 constexpr std::array kEntries{
     Entry{"aiconfigurator", {kReplayGap, 0, 0, true, true, false}},
     Entry{"LLMCompass", {0, kEagerCall, kCompiledCall, false, false, true}},
+    // vidur: kernel times of the profiler, PyTorch 2 with the cuBLAS of CUDA 12.1 (assumed from the date of its H100 profiles).
+    Entry{"vidur", {0, 0, 0, false, false, false, GemmLibrary::of_2023}},
 };
 
 constexpr Protocol kPlain{};

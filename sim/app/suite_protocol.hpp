@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "sim/app/validate_csv.hpp"
+#include "traces/gemm.hpp"
 
 namespace rooftrace {
 
@@ -18,6 +19,7 @@ struct Protocol {
   bool attention_writes_kv = false;  ///< The attention operator writes the new tokens' K and V to the cache first.
   bool rotates_weights = false;      ///< GEMMs of one graph use as many copies of the weights as exceed L2, at most five.
   bool repeats_buffers = false;      ///< The call is repeated on the same buffers.
+  GemmLibrary gemm_library = GemmLibrary::current;  ///< Of the time of the measurement.
 };
 
 /// By the row's `source`.

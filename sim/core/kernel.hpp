@@ -119,7 +119,8 @@ struct Kernel {
   /// A block's first step says where the rest lies (lengths, block table): no other load goes out before its loads have landed.
   bool first_step_leads = false;
   DataType tensor_type = DataType::bf16;  ///< What Pipe::tensor computes in; sets its rate.
-  /// Share of the sustained tensor rate that the kernel's main loop can feed (shared-memory reads, issue), 0 to 1.
+  /// Share of the sustained tensor rate that the kernel's main loop can feed (shared-memory reads, issue), 0 to 1. In a kernel without
+  /// tensor work: of the CUDA cores' rate, the rest of whose slots goes to instructions that are no work (loads, branches).
   double tensor_share = 1;
   /// Share of the CUDA-core and special-function time of a step that its tensor work does not hide: 0: separate warps run at their own
   /// pace; 1: one after the other. Only for steps with tensor work.

@@ -237,12 +237,14 @@ class TimedRun {
 
   /// Sends a step's work to the pipes of its SM and returns when the last is through.
   [[nodiscard]] Time work_end(const Kernel& kernel, const Step& step, std::array<Channel, kPipes>& pipes, Time now) const {
-    constexpr auto kTensor = static_cast<std::size_t>(Pipe::tensor);
+    constexpr auto kTensor = static_cast<std::size_t>(Pipe::tensor), kCuda = static_cast<std::size_t>(Pipe::cuda);
     Time end = now;
     Channel::Cost longest = 0;
     for (std::size_t p = 0; p < kPipes; ++p) {
       if (p == kTensor || step.work[p] <= 0) continue;
-      const Channel::Cost cost = Channel::cost(step.work[p], spec_.rate(static_cast<Pipe>(p), kernel.tensor_type));
+      double rate = spec_.rate(static_cast<Pipe>(p), kernel.tensor_type);
+      if (p == kCuda && step.work[kTensor] <= 0 && kernel.work[kTensor] <= 0) rate *= kernel.tensor_share;
+      const Channel::Cost cost = Channel::cost(step.work[p], rate);
       longest = std::max(longest, cost);
       end = std::max(end, pipes[p].send(now, cost));
     }

@@ -98,6 +98,14 @@ TEST(Engine, PaddingSharesAndExposedWorkTakeTensorTime) {
   EXPECT_EQ(run(s, memory, {k})[0].end, 1690);
 }
 
+// Without tensor work the share is one of the CUDA cores: 60 ps of work take 80 of the pipe. 1100 + 500 + 80.
+TEST(Engine, AKernelWithoutTensorWorkSharesTheCudaCores) {
+  FixedMemory memory(500);
+  Kernel k = toy::kernel(1, 1, [](auto, auto) { return load_and_work(0, 60); });
+  k.tensor_share = 0.75;
+  EXPECT_EQ(run(spec(1), memory, {k})[0].end, 1680);
+}
+
 // A chain of n dependent reads takes n x latency.
 TEST(Engine, DependentReadsTakeLatencyEach) {
   FixedMemory memory(375);

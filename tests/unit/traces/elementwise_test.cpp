@@ -144,38 +144,6 @@ TEST(Elementwise, ResidualAddMayWorkInPlace) {
   EXPECT_EQ(totals.work[kCuda], 5000);
 }
 
-TEST(Elementwise, SoftmaxGroupsShortRows) {
-  // Rows of 32 fp16 are 64 B: eight of them make 512 B. 4,096 rows are 512 blocks; back to back, so one access each.
-  const Matrix in = matrix(0, 4096, 32, TensorRole::activations, DataType::fp16), out = matrix(1, 4096, 32);
-  const Kernel kernel = make_softmax(gpu(), in, out);
-  EXPECT_EQ(kernel.grid, 512U);
-  EXPECT_EQ(measure(kernel).accesses, 2 * 512U);
-  EXPECT_EQ(kernel.work[kSfu], 4096 * 32 + 4096);
-  EXPECT_THAT(check_kernel(kernel), IsEmpty());
-  EXPECT_EQ(make_softmax(gpu(), matrix(0, 100, 4096), matrix(1, 100, 4096)).grid, 100U);
-}
-
-TEST(Elementwise, LongRowsAreReadInPasses) {
-  // 4,096 columns are more than registers hold: softmax reads them three times, layer norm twice; both write once, and neither needs more.
-  const Matrix in = matrix(0, 10, 4096), out = matrix(1, 10, 4096), gain = matrix(2, 1, 4096);
-  const Kernel softmax = make_softmax(gpu(), in, out), norm = make_layer_norm(gpu(), in, gain, out);
-  EXPECT_EQ(measure(softmax).loaded(), 3 * in.bytes());
-  EXPECT_EQ(measure(norm).loaded(), 2 * (in.bytes() + 10 * gain.bytes()));
-  EXPECT_EQ(measure(norm).stored(), out.bytes());
-  EXPECT_THAT(check_kernel(softmax), IsEmpty());
-  EXPECT_THAT(check_kernel(norm), IsEmpty());
-  const Matrix narrow = matrix(0, 10, 1024), result = matrix(1, 10, 1024);
-  EXPECT_EQ(measure(make_softmax(gpu(), narrow, result)).loaded(), narrow.bytes());
-}
-
-TEST(Elementwise, PaddedPitchesAreHonoured) {
-  Matrix in = matrix(0, 7, 50), out = matrix(1, 7, 50);
-  in.pitch = 256;
-  out.pitch = 512;
-  EXPECT_THAT(check_kernel(make_softmax(gpu(), in, out)), IsEmpty());
-  EXPECT_EQ(measure(make_softmax(gpu(), in, out)).address_end, out.address + 6 * 512 + 100);
-}
-
 TEST(Elementwise, EmbeddingGathersTheDrawnRows) {
   const Matrix table = matrix(0, 1000, 64, TensorRole::weights);
   const Matrix ids = matrix(1, 1, 500, TensorRole::tables, DataType::fp32);  // Four bytes each.

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
 #include <stdexcept>
 
 #include "traces/gemm.hpp"
@@ -137,6 +138,17 @@ TEST(GemmTilingRule, LargeKernelsUseTheMachine) {
 }
 
 TEST(GemmTilingRule, CandidatesAreTheBestOfEachTileShape) {
+  // Every width that warp-group instructions and the fp32 accumulators allow; a library of 2023 has powers of two and does not split k.
+  const auto widths = [](GemmLibrary library) {
+    std::set<std::uint32_t> found;
+    for (const GemmTiling& t : gemm_tiling_candidates(h100(), 512, 10240, 8192, kBf16, kBf16, 100, library)) found.insert(t.block_n);
+    return found;
+  };
+  EXPECT_EQ(widths(GemmLibrary::current), (std::set<std::uint32_t>{64, 128, 160, 192, 224, 256}));
+  EXPECT_EQ(widths(GemmLibrary::of_2023), (std::set<std::uint32_t>{64, 128, 256}));
+  for (const GemmTiling& t : gemm_tiling_candidates(h100(), 128, 4096, 11008, kBf16, kBf16, 100, GemmLibrary::of_2023)) {
+    EXPECT_EQ(t.split_k, 1U) << t.text();
+  }
   const auto tilings = gemm_tiling_candidates(h100(), 512, 4096, 4096, kBf16, kBf16, 3);
   ASSERT_EQ(tilings.size(), 3U);
   EXPECT_EQ(tilings[0].text(), choose_gemm_tiling(h100(), 512, 4096, 4096, kBf16, kBf16).text());
