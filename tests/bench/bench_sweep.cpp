@@ -4,7 +4,7 @@
 #include <benchmark/benchmark.h>
 
 #include <chrono>
-#include <numeric>
+#include <optional>
 
 #include "sim/app/sweep_point.hpp"
 #include "sim/app/sweep_run.hpp"
@@ -20,11 +20,11 @@ SweepSpec hardware_sweep(const std::string& fidelity) {
 }
 
 double seconds(PointRunner& runner, std::uint64_t count, unsigned threads) {
-  std::vector<std::uint64_t> points(count);
-  std::iota(points.begin(), points.end(), std::uint64_t{0});
+  std::uint64_t given = 0;
+  const auto next = [&]() -> std::optional<std::uint64_t> { return given < count ? std::optional(given++) : std::nullopt; };
   const auto start = std::chrono::steady_clock::now();
   run_points(
-      points, threads, [&](std::uint64_t point) { return runner.run(point); },
+      next, threads, [&](std::uint64_t point) { return runner.run(point); },
       [](std::uint64_t, PointRecord&& record) { benchmark::DoNotOptimize(record); }, [] { return false; });
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
