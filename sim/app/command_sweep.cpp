@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <numeric>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -54,32 +55,37 @@ std::string point_text(const SweepSpec& spec, std::uint64_t point) {
 /// The points of the shard that were not run yet, one after the other.
 class ToDo {
  public:
-  explicit ToDo(const SweepTable& table) : table_(table) {}
+  /// `order`: of the axes, slowest first.
+  ToDo(const SweepTable& table, std::vector<std::size_t> order) : table_(table), order_(std::move(order)) {}
   [[nodiscard]] std::uint64_t count() const {
-    ToDo all(table_);
+    ToDo all(table_, order_);
     std::uint64_t points = 0;
     while (all.next()) ++points;
     return points;
   }
   std::optional<std::uint64_t> next() {
-    for (; at_ < table_.status.size(); ++at_) {
-      if (table_.shard.has(at_) && table_.status[at_] == PointStatus::not_run) return at_++;
+    while (at_ < table_.status.size()) {
+      const std::uint64_t point = point_in_order(table_.spec, order_, at_++);
+      if (table_.shard.has(point) && table_.status[point] == PointStatus::not_run) return point;
     }
     return std::nullopt;
   }
 
  private:
   const SweepTable& table_;
+  std::vector<std::size_t> order_;
   std::uint64_t at_ = 0;
 };
 
 /// The points to run, and how long they would take if all took as long as three of them.
 int dry_run(const SweepTable& table, PointRunner& runner, unsigned threads) {
   constexpr std::size_t kPiece = 1 << 16;
-  const std::uint64_t points = ToDo(table).count(), tried = std::min<std::uint64_t>(3, points);
+  std::vector<std::size_t> as_written(table.spec.axes.size());
+  std::iota(as_written.begin(), as_written.end(), std::size_t{0});
+  ToDo todo(table, std::move(as_written));
+  const std::uint64_t points = todo.count(), tried = std::min<std::uint64_t>(3, points);
   std::vector<std::uint64_t> chosen;
   std::string text;
-  ToDo todo(table);
   std::uint64_t number = 0;
   for (auto point = todo.next(); point; point = todo.next(), ++number) {
     text += fmt::format("{}{}\n", *point, point_text(table.spec, *point));
@@ -138,7 +144,7 @@ PointRecord read_point(const SweepFile& file, const SweepTable& table, std::uint
 /// Runs what the journal lacks; returns how many points are left because of a signal.
 std::uint64_t run_rest(SweepTable& table, SweepJournal& journal, PointRunner& runner, unsigned threads, const StopSignals& signals,
                        bool quiet) {
-  ToDo todo(table);
+  ToDo todo(table, run_order(table.spec));
   std::uint64_t left = todo.count();
   Progress progress(left, "points", quiet);
   const auto keep = [&](std::uint64_t point, PointRecord&& record) {
@@ -182,7 +188,7 @@ int command_sweep(const Options& options) {
   table.version = version();
   table.commit = commit();
   const SweepWhere where(table.spec);
-  PointRunner runner(table.spec, paths, std::size_t{2} * threads + 2);
+  PointRunner runner(table.spec, paths, std::size_t{2} * threads + 2, options.value("reuse").value_or("on") == "on");
   table.identity = sha1(runner.identity_text());
   table.status.resize(table.spec.points());
   for (std::uint64_t i = 0; i < table.status.size(); ++i) {

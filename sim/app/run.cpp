@@ -93,6 +93,8 @@ class StageRun {
     return now_ - start;
   }
 
+  [[nodiscard]] const GpuMemory& memory() const { return memory_; }
+
   /// Skipping needs layers that are shifts of each other, a cache that does not notice the shift, and nothing in flight between layers.
   [[nodiscard]] bool can_repeat() {
     std::set<std::uint32_t> streams;
@@ -216,6 +218,8 @@ StageResult run_stage(const MachineSpec& machine, const Trace& trace, Stage stag
     if (options.warm) run.warm_up(result.kernels);
     const Time latency = options.layers_auto && run.can_repeat() ? run.run_until_repeating(result.kernels) : run.run_exact(result.kernels);
     result.latency = options.fidelity == Fidelity::des ? latency : 0;
+    result.asked_peers = run.memory().asked(Home::peer);
+    result.asked_host = run.memory().asked(Home::host);
   }
   result.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - wall_start).count();
   return result;
