@@ -25,27 +25,48 @@ bool L2Walk<Cache>::count_stream(const Access& access, Call& call) {
   streams_.add(entry, access.address, pitch * access.rows);
   std::array<std::uint64_t, kStreamPiece> piece;
   std::uint32_t filled = 0;
-  for (std::uint32_t r = 0; r < entry.rows; ++r) {
-    for (std::uint32_t i = 0; i < entry.row_lines; ++i) {
-      piece[filled++] = first + r * entry.pitch + i;
-      if (filled < kStreamPiece) continue;
-      count_lines(piece, call);
-      filled = 0;
+  // Local copies, and one short loop for rows of one line, which most tiles of a matrix have: then a vector is filled at once.
+  const std::uint64_t step = entry.pitch;
+  const std::uint32_t rows = entry.rows, row_lines = entry.row_lines;
+  if (row_lines == 1) {
+    std::uint64_t line = first;
+    for (std::uint32_t left = rows; left > 0;) {
+      const std::uint32_t count = std::min(left, kStreamPiece);
+      for (std::uint32_t i = 0; i < count; ++i) piece[i] = line + i * step;
+      count_lines(std::span(piece.data(), count), call);
+      line += count * step;
+      left -= count;
     }
+  } else {
+    for (std::uint32_t r = 0; r < rows; ++r) {
+      std::uint64_t line = first + r * step;
+      for (std::uint32_t left = row_lines; left > 0;) {
+        const std::uint32_t count = std::min(left, kStreamPiece - filled);
+        for (std::uint32_t i = 0; i < count; ++i) piece[filled + i] = line + i;
+        line += count;
+        left -= count;
+        filled += count;
+        if (filled < kStreamPiece) continue;
+        count_lines(piece, call);
+        filled = 0;
+      }
+    }
+    if (filled > 0) count_lines(std::span(piece.data(), filled), call);
   }
-  if (filled > 0) count_lines(std::span(piece.data(), filled), call);
   call.fetched = true;
   return true;
 }
 
+/// Of an access of whole lines.
 template <class Cache>
 bool L2Walk<Cache>::never_touched(const Access& access) const {
   const std::uint32_t full = (1U << sectors_per_line_) - 1;
+  const std::uint32_t line_shift = line_shift_, rows = access.rows;
+  const std::uint64_t pitch = access.pitch >> line_shift, row_lines = access.row_bytes >> line_shift;
+  std::uint64_t row = access.address >> line_shift;
   std::uint32_t touched = 0;
-  std::uint64_t row = access.address;
-  for (std::uint32_t r = 0; r < access.rows; ++r, row += access.pitch) {
-    const std::uint64_t last = (row + access.row_bytes - 1) >> line_shift_;
-    for (std::uint64_t line = row >> line_shift_; line <= last; ++line) touched |= first_touch_.touched(line) & full;
+  for (std::uint32_t r = 0; r < rows; ++r, row += pitch) {
+    for (std::uint64_t line = row; line < row + row_lines; ++line) touched |= first_touch_.touched(line) & full;
   }
   return touched == 0;
 }
@@ -96,10 +117,10 @@ void L2Walk<Cache>::count_lines(std::span<const std::uint64_t> lines, Call& call
   } else {
     for (std::size_t i = 0; i < count; ++i) count_in(sets[i]);
   }
+  first_touch_.mark_lines(lines, full);
   std::size_t first = 0;
   Time ready = call.ready;
   for (std::size_t i = 0; i < count; ++i) {
-    static_cast<void>(first_touch_.mark(first_touch_.word(lines[i]), lines[i], full));
     if (i + 1 < count && chunks[i + 1] == chunks[first]) continue;
     const Time through = hbm_.read_channel(call.now, channels[i], chunks[i], static_cast<std::uint32_t>(i + 1 - first) * sectors_per_line_);
     if (through > ready) ready = through;

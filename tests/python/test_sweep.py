@@ -9,6 +9,7 @@ import os
 import pathlib
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -182,6 +183,46 @@ class TheSameBytes(SweepCase):
             said = self.run_program("sweep", "slow.yaml", "-o", "stopped.h5", code=2)
             self.assertIn("--resume", said.stderr)
             (self.folder / "stopped.h5.part").unlink()
+
+
+class OtherSchedulers(SweepCase):
+    """What configs/sweeps/CLUSTER.md says about schedulers that are not here, run as it stands there."""
+
+    def setUp(self):
+        super().setUp()
+        self.run_program("sweep", "sweep.yaml", "-o", "whole.h5")
+        self.environment = dict(os.environ, PATH=f"{pathlib.Path(PROGRAM).resolve().parent}:{os.environ['PATH']}")
+
+    def code_below(self, heading):
+        """The first block of code below a heading of the page."""
+        text = (SOURCE / "configs/sweeps/CLUSTER.md").read_text()
+        return text.split(f"\n## {heading}", 1)[1].split("```\n", 2)[1]
+
+    def bash(self, script, folder, **more):
+        done = subprocess.run(["bash", script], cwd=folder, env=dict(self.environment, **more), capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_pbs_script(self):
+        """PBS starts the script once for each member of the array, in a folder of its own choice, and names the member and the folder that
+        qsub was called in."""
+        self.write("shards.pbs", self.code_below("PBS"))
+        self.write("merge.sh", "rooftrace merge shards/shard-*.h5 -o sweep.h5\n")
+        with tempfile.TemporaryDirectory() as elsewhere:
+            for member in range(64):
+                self.bash(self.folder / "shards.pbs", elsewhere, PBS_O_WORKDIR=str(self.folder), PBS_ARRAY_INDEX=str(member))
+            (self.folder / "shards/shard-7.h5").unlink()
+            said = self.run_program("merge", *sorted((self.folder / "shards").iterdir()), "-o", "sweep.h5", code=4)
+            self.assertIn("--array=7", said.stderr)
+            self.bash(self.folder / "shards.pbs", elsewhere, PBS_O_WORKDIR=str(self.folder), SHARD="7")
+        self.bash("merge.sh", self.folder)
+        self.assertEqual(self.bytes("whole.h5"), self.bytes("sweep.h5"))
+
+    @unittest.skipUnless(shutil.which("parallel"), "GNU parallel is not installed")
+    def test_gnu_parallel(self):
+        self.write("nodes", ":\n")
+        self.write("run.sh", self.code_below("GNU parallel"))
+        self.bash("run.sh", self.folder)
+        self.assertEqual(self.bytes("whole.h5"), self.bytes("sweep.h5"))
 
 
 class Refusals(SweepCase):
