@@ -174,35 +174,6 @@ std::uint64_t point_in_order(const SweepSpec& spec, const std::vector<std::size_
   return point;
 }
 
-template <typename T>
-std::shared_ptr<const T> RecentlyUsed<T>::get(const std::string& key, const std::function<T()>& make,
-                                              const std::function<bool(const T&)>& keep) {
-  std::promise<Value> promise;
-  std::shared_future<Value> known;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = std::find_if(values_.begin(), values_.end(), [&](const auto& entry) { return entry.first == key; });
-    if (found != values_.end()) {
-      known = found->second;
-      values_.erase(found);
-    }
-    values_.emplace_front(key, known.valid() ? known : promise.get_future().share());
-    if (values_.size() > kept_) values_.pop_back();
-  }
-  if (known.valid()) {
-    if (Value value = known.get()) return value;
-    return std::make_shared<const T>(make());
-  }
-  try {
-    Value made = std::make_shared<const T>(make());
-    promise.set_value(keep(*made) ? made : nullptr);
-    return made;
-  } catch (...) {
-    promise.set_value(nullptr);
-    throw;
-  }
-}
-
 std::shared_ptr<const StageResult> SweepReuse::run(const Scenario& scenario, const WorkloadOptions& stage) {
   const std::string key = trace_key(scenario, stage, !on_);
   const std::shared_ptr<const Trace> trace = traces_.get(

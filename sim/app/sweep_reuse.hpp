@@ -16,6 +16,7 @@
 // needs what another thread is at waits for it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -74,5 +75,34 @@ class SweepReuse {
 [[nodiscard]] std::string trace_key(const Scenario& scenario, const WorkloadOptions& stage, bool all);
 /// What a run of `trace` reads beside it.
 [[nodiscard]] std::string run_key(const Scenario& scenario, const WorkloadOptions& stage, const Trace& trace);
+
+template <typename T>
+std::shared_ptr<const T> RecentlyUsed<T>::get(const std::string& key, const std::function<T()>& make,
+                                              const std::function<bool(const T&)>& keep) {
+  std::promise<Value> promise;
+  std::shared_future<Value> known;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::find_if(values_.begin(), values_.end(), [&](const auto& entry) { return entry.first == key; });
+    if (found != values_.end()) {
+      known = found->second;
+      values_.erase(found);
+    }
+    values_.emplace_front(key, known.valid() ? known : promise.get_future().share());
+    if (values_.size() > kept_) values_.pop_back();
+  }
+  if (known.valid()) {
+    if (Value value = known.get()) return value;
+    return std::make_shared<const T>(make());
+  }
+  try {
+    Value made = std::make_shared<const T>(make());
+    promise.set_value(keep(*made) ? made : nullptr);
+    return made;
+  } catch (...) {
+    promise.set_value(nullptr);
+    throw;
+  }
+}
 
 }  // namespace rooftrace

@@ -9,7 +9,6 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
-#include <span>
 
 #include "sim/core/access.hpp"
 
@@ -47,16 +46,6 @@ class FirstTouch {
     const std::uint32_t fresh = sectors & ~static_cast<std::uint32_t>(*at >> shift);
     *at |= std::uint64_t{sectors} << shift;
     return fresh;
-  }
-
-  /// Marks `sectors` of each of some lines, which need not lie side by side.
-  void mark_lines(std::span<const std::uint64_t> lines, std::uint32_t sectors) const {
-    std::uint64_t* const words = words_.get();
-    const std::uint32_t shift = sector_shift_;  // in registers: a store could change the members, for all the compiler knows
-    for (const std::uint64_t line : lines) {
-      const std::uint64_t sector = line << shift;
-      words[sector >> 6] |= std::uint64_t{sectors} << (sector & 63);
-    }
   }
 
   /// Calls back with every word between two addresses (multiples of a page) that is not 0, and the first address it stands for.
