@@ -185,6 +185,24 @@ class TheSameBytes(SweepCase):
             (self.folder / "stopped.h5.part").unlink()
 
 
+class Memory(SweepCase):
+    def largest(self, points):
+        """Bytes that a sweep of so many points had in memory at most."""
+        self.write("many.yaml", "base: main\nset: {stages: [decode], fidelity: bound, model.layers: 1}\naxes:\n"
+                   f"  - {{key: hardware.hbm.bandwidth, range: {{from: 2 TB/s, to: 8 TB/s, steps: {points // 100}}}}}\n"
+                   "  - {key: hardware.l2.bandwidth, range: {from: 4 TB/s, to: 10 TB/s, steps: 100}}\n")
+        child = subprocess.Popen([PROGRAM, "sweep", "many.yaml", "-o", "many.h5", "--threads", "1", "--quiet"], cwd=self.folder)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(child.returncode, 0)
+        (self.folder / "many.h5").unlink()
+        return usage.ru_maxrss * 1024
+
+    def test_is_bounded_by_points_in_flight(self):
+        # 9 bytes and a little of the axes for each point are 0.3 MB; records would be 30,000 x 350 bytes = 10.5 MB.
+        self.assertLess(self.largest(40000) - self.largest(10000), 3e6)
+
+
 class OtherSchedulers(SweepCase):
     """What configs/sweeps/CLUSTER.md says about schedulers that are not here, run as it stands there."""
 
