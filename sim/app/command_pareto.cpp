@@ -56,7 +56,7 @@ std::string report_text(const SweepTable& table, const std::vector<Goal>& goals,
     for (const Goal& goal : goals) row.push_back(fmt::format("{:.6g}", goal.values[point]));
     const std::vector<std::size_t> at = table.spec.position(point);
     for (std::size_t axis = 0; axis < at.size(); ++axis) {
-      for (const SweepKey& key : table.spec.axes[axis].keys) row.push_back(key.labels[at[axis]]);
+      for (const SweepKey& key : table.spec.axes[axis].keys) row.emplace_back(key.labels[at[axis]]);
     }
     text.row(std::move(row));
   }
@@ -77,7 +77,7 @@ std::string report_json(const SweepTable& table, const std::vector<Goal>& goals,
     for (const Goal& goal : goals) values[goal.column] = goal.values[point];
     const std::vector<std::size_t> at = table.spec.position(point);
     for (std::size_t axis = 0; axis < at.size(); ++axis) {
-      for (const SweepKey& key : table.spec.axes[axis].keys) settings[key.key] = key.labels[at[axis]];
+      for (const SweepKey& key : table.spec.axes[axis].keys) settings[key.key] = std::string(key.labels[at[axis]]);
     }
     report["frontier"].push_back({{"point", point}, {"values", values}, {"settings", settings}});
   }

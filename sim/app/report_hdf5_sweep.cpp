@@ -24,7 +24,7 @@ std::vector<std::int64_t> whole_numbers(const SweepKey& key) {
 /// Numbers or texts of a key along an axis that is there already.
 void write_key(h5::Group& root, const std::string& axis, const SweepKey& key) {
   if (!key.numeric) {
-    root.texts(key.name, axis, key.labels, key.key);
+    root.texts(key.name, axis, key.labels.all(), key.key);
   } else if (key.whole) {
     root.variable(key.name, {axis}, whole_numbers(key), {key.units, key.key});
   } else {
@@ -39,7 +39,7 @@ void write_axes(h5::Group& root, const SweepSpec& spec) {
     if (spec.sampled) {
       root.coordinate(axis.name, axis.size(), "point of the sample");
     } else if (!first.numeric) {
-      root.coordinate(axis.name, first.labels, first.key);
+      root.coordinate(axis.name, first.labels.all(), first.key);
     } else if (first.whole) {
       root.coordinate(axis.name, whole_numbers(first), {first.units, first.key});
     } else {

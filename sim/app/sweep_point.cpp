@@ -113,7 +113,8 @@ std::string PointRunner::identity_text() const {
     }
     for (const SweepKey* axis : spec_.keys()) {
       if (axis->key != key) continue;
-      const std::set<std::string> words(axis->settings.begin(), axis->settings.end());
+      std::set<std::string> words;
+      for (std::size_t i = 0; i < axis->labels.size(); ++i) words.emplace(axis->setting(i));
       for (const std::string& word : words) {
         if (!word.empty()) add(kind, word, "");
       }

@@ -24,7 +24,7 @@ SweepSpec sweep(const std::string& axes, const std::string& more = "", const std
 }
 
 std::vector<std::string> labels(const std::string& range) {
-  return sweep("{key: k, range: " + range + "}").axes[0].keys[0].labels;
+  return sweep("{key: k, range: " + range + "}").axes[0].keys[0].labels.all();
 }
 
 std::string mistake(const std::string& axes, const std::string& more = "") {
@@ -89,10 +89,10 @@ TEST(SweepSample, AHypercubeHasOnePointInEveryPart) {
   std::set<int> parts;
   for (const double value : spec.axes[0].keys[0].numbers) parts.insert(static_cast<int>(value));
   EXPECT_EQ(parts.size(), kPoints);  // 40 seconds in 40 parts: every whole second once.
-  const auto& words = spec.axes[0].keys[1].labels;
+  const std::vector<std::string> words = spec.axes[0].keys[1].labels.all();
   EXPECT_EQ(std::count(words.begin(), words.end(), "x"), 20);
   const std::string other = "sample: {kind: latin_hypercube, points: 40, seed: 6}\n";
-  EXPECT_NE(sweep("{key: a, range: {from: 0.0 s, to: 40.0 s}}", other).axes[0].keys[0].labels, spec.axes[0].keys[0].labels);
+  EXPECT_NE(sweep("{key: a, range: {from: 0.0 s, to: 40.0 s}}", other).axes[0].keys[0].labels.all(), spec.axes[0].keys[0].labels.all());
 }
 
 TEST(SweepWhere, ComparesNumbersQuantitiesAndTexts) {
