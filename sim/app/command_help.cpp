@@ -86,7 +86,7 @@ A sweep file (more in configs/sweeps):
   sample: {kind: latin_hypercube, points: 100, seed: 1}   # or random; instead of the grid
 
 Finished points are kept in FILE.h5.part until the file is complete: whatever stops the sweep, --resume goes on. A point that fails has
-status failed and a message in the file. The file is the same for any number of threads, shards and resumes.
+status failed and a message in the file. The file is the same for any number of threads, shards and resumes, and with --reuse on or off.
 
 Examples:
   rooftrace sweep configs/sweeps/precision-batch.yaml -o sweep.h5

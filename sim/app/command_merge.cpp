@@ -1,43 +1,99 @@
 // rooftrace merge: the shards of a sweep, put together and checked.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "sim/app/atomic_file.hpp"
 #include "sim/app/commands.hpp"
 #include "sim/app/console.hpp"
 #include "sim/app/report_hdf5_sweep.hpp"
+#include "sim/app/sweep_file.hpp"
 #include "sim/app/sweep_journal.hpp"
 #include "sim/core/error.hpp"
 
 namespace rooftrace {
 namespace {
 
-/// Takes over what `table` lacks. The same point in two files is fine as long as both say the same.
-void add(SweepTable& table, SweepTable&& other, const std::string& first, const std::string& path) {
-  if (other.identity != table.identity) {
-    throw UserError(fmt::format("\"{}\" and \"{}\" are not of the same sweep, files and version; nothing is merged", first, path));
+/// Files of one sweep.
+struct Shards {
+  SweepTable table;  ///< Of the whole sweep: which points are there.
+  SweepNames names;
+  std::vector<SweepFile> files;
+  std::set<std::uint32_t> counts;  ///< Into how many shards the sweep was cut.
+};
+
+Shards open_shards(const std::vector<std::string>& paths) {
+  Shards shards;
+  for (const std::string& path : paths) {
+    SweepTable other;
+    SweepTable& table = shards.files.empty() ? shards.table : other;
+    shards.files.emplace_back(path, table, false);
+    shards.counts.insert(table.shard.count);
+    if (table.identity == shards.table.identity) continue;
+    throw UserError(fmt::format("\"{}\" and \"{}\" are not of the same sweep, files and version; nothing is merged", paths.front(), path));
   }
-  for (std::size_t i = 0; i < table.points.size(); ++i) {
-    PointRecord& mine = table.points[i];
-    PointRecord& theirs = other.points[i];
-    if (theirs.status == PointStatus::not_run) continue;
-    if (mine.status == PointStatus::not_run) {
-      mine = std::move(theirs);
-    } else if (record_text(mine) != record_text(theirs)) {
-      throw UserError(fmt::format("\"{}\" gives point {} other numbers than a file before it; nothing is merged", path, i));
+  return shards;
+}
+
+/// Which points there are, and the names that they use.
+void look_through(Shards& shards) {
+  const SweepBlocks blocks = shards.table.blocks();
+  for (std::uint64_t b = 0; b < blocks.size(); ++b) {
+    const SweepBlock block = blocks.block(b);
+    const std::vector<std::uint64_t> ids = point_ids(shards.table, block);
+    for (const SweepFile& file : shards.files) {
+      const std::vector<PointRecord> records = file.read(block, ids, true);
+      for (std::uint64_t i = 0; i < block.points; ++i) {
+        PointStatus& status = shards.table.status[block.first + i];
+        if (records[i].status == PointStatus::not_run || status != PointStatus::not_run) continue;
+        status = records[i].status;
+        shards.names.note(block.first + i, records[i]);
+      }
     }
   }
 }
 
-std::string missing_text(const SweepTable& table, const std::vector<std::uint64_t>& missing, const std::set<std::uint32_t>& counts) {
-  std::string text = fmt::format("{} of {} points are missing", missing.size(), table.points.size());
-  if (counts.size() != 1) return text + ": " + array_expression(missing);
-  const std::uint32_t count = *counts.begin();
-  std::set<std::uint64_t> shards;
-  for (const std::uint64_t point : missing) shards.insert(point % count);
-  const std::string list = array_expression({shards.begin(), shards.end()});
+/// The same point in two files is fine as long as both say the same.
+std::vector<PointRecord> join(const Shards& shards, const SweepBlock& block) {
+  std::vector<PointRecord> records(block.points);
+  const std::vector<std::uint64_t> ids = point_ids(shards.table, block);
+  for (const SweepFile& file : shards.files) {
+    std::vector<PointRecord> others = file.read(block, ids);
+    for (std::uint64_t i = 0; i < block.points; ++i) {
+      PointRecord& mine = records[i];
+      PointRecord& theirs = others[i];
+      if (theirs.status == PointStatus::not_run) continue;
+      if (mine.status == PointStatus::not_run) {
+        mine = std::move(theirs);
+      } else if (record_text(mine) != record_text(theirs)) {
+        throw UserError(
+            fmt::format("\"{}\" gives point {} other numbers than a file before it; nothing is merged", file.path(), block.first + i));
+      }
+    }
+  }
+  return records;
+}
+
+std::string missing_text(const Shards& shards) {
+  const std::vector<PointStatus>& status = shards.table.status;
+  std::vector<std::uint64_t> numbers;  // Of points, or of the shards that have them.
+  std::set<std::uint64_t> indices;
+  const bool alike = shards.counts.size() == 1;
+  const std::uint32_t count = *shards.counts.begin();
+  for (std::uint64_t i = 0; i < status.size(); ++i) {
+    if (status[i] != PointStatus::not_run) continue;
+    if (alike) {
+      indices.insert(i % count);
+    } else {
+      numbers.push_back(i);
+    }
+  }
+  numbers.insert(numbers.end(), indices.begin(), indices.end());
+  const std::string text = fmt::format("{} of {} points are missing", shards.table.count(PointStatus::not_run), status.size());
+  const std::string list = array_expression(numbers);
+  if (!alike) return text + ": " + list;
   return text + fmt::format(": shards {} of {}; run them again, as in --array={}", list, count, list);
 }
 
@@ -48,24 +104,15 @@ int command_merge(const Options& options) {
   if (options.arguments.empty()) throw UserError("which shards? Give their files, as in \"rooftrace merge shards/*.h5 -o sweep.h5\"");
   if (!output) throw UserError("--output: where should the result go? Add -o sweep.h5");
   check_writable(*output);
-  const std::string& first = options.arguments.front();
-  SweepTable table = read_sweep_h5(first);
-  std::set<std::uint32_t> counts = {table.shard.count};
-  for (std::size_t i = 1; i < options.arguments.size(); ++i) {
-    SweepTable other = read_sweep_h5(options.arguments[i]);
-    counts.insert(other.shard.count);
-    add(table, std::move(other), first, options.arguments[i]);
-  }
-  std::vector<std::uint64_t> missing;
-  for (std::uint64_t i = 0; i < table.points.size(); ++i) {
-    if (table.points[i].status == PointStatus::not_run) missing.push_back(i);
-  }
-  if (!missing.empty()) {
-    print_error(missing_text(table, missing, counts));
+  Shards shards = open_shards(options.arguments);
+  look_through(shards);
+  SweepTable& table = shards.table;
+  if (table.count(PointStatus::not_run) > 0) {
+    print_error(missing_text(shards));
     return kPointsMissing;
   }
   table.shard = {};
-  write_file_atomically(*output, sweep_h5(table));
+  write_sweep_h5(*output, table, shards.names, [&](const SweepBlock& block) { return join(shards, block); });
   const Notes notes(options.quiet);
   const std::uint64_t failed = table.count(PointStatus::failed);
   notes.note(fmt::format("wrote {}: {} points done, {} failed, {} left out", *output, table.count(PointStatus::done), failed,

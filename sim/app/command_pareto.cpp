@@ -1,6 +1,7 @@
 // rooftrace pareto: which points of a sweep are worth having.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -9,7 +10,7 @@
 #include "sim/app/commands.hpp"
 #include "sim/app/console.hpp"
 #include "sim/app/pareto.hpp"
-#include "sim/app/report_hdf5_sweep.hpp"
+#include "sim/app/sweep_file.hpp"
 #include "sim/app/table.hpp"
 #include "sim/core/error.hpp"
 
@@ -18,24 +19,28 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string stage_of(const Options& options, const SweepTable& table) {
+/// The stage that is asked for, or the first one that the first finished point has.
+std::string stage_of(const Options& options, const SweepTable& table, const SweepFile& file) {
   const auto wanted = options.value("stage");
   if (wanted == "both") throw UserError("--stage: a frontier is of one stage, decode or prefill");
-  for (const PointRecord& record : table.points) {
-    for (const StageNumbers& stage : record.stages) {
-      if (!wanted || stage.stage == *wanted) return stage.stage;
-    }
-  }
+  const std::vector<std::string>& stages = file.stages();  // In the order of the points that have them.
+  const auto found = wanted ? std::find(stages.begin(), stages.end(), *wanted) : stages.begin();
+  if (table.count(PointStatus::done) > 0 && found != stages.end()) return *found;
   throw UserError(wanted ? fmt::format("--stage: no point of this sweep has a stage {}", *wanted) : "no point of this sweep is done");
 }
 
-std::vector<Goal> goals_of(const Options& options, const SweepTable& table, const std::string& stage) {
+std::vector<Goal> goals_of(const Options& options, const SweepTable& table, const SweepFile& file, const std::string& stage) {
   std::vector<Goal> goals;
   for (const char* option : {"max", "min"}) {
     std::stringstream words(options.value(option).value_or(""));
-    for (std::string word; std::getline(words, word, ',');) goals.push_back(find_goal(table, word, option == std::string("max"), stage));
+    for (std::string word; std::getline(words, word, ',');) goals.push_back(find_goal(table.spec, word, option == std::string("max")));
   }
   if (goals.empty()) throw UserError("what is good? Give --max COLUMN, --min COLUMN, or both");
+  const SweepBlocks blocks = table.blocks();
+  for (std::uint64_t b = 0; b < blocks.size(); ++b) {
+    const SweepBlock block = blocks.block(b);
+    fill_goals(goals, table.spec, block, file.read(block, point_ids(table, block)), stage);
+  }
   return goals;
 }
 
@@ -51,7 +56,7 @@ std::string report_text(const SweepTable& table, const std::vector<Goal>& goals,
     for (const Goal& goal : goals) row.push_back(fmt::format("{:.6g}", goal.values[point]));
     const std::vector<std::size_t> at = table.spec.position(point);
     for (std::size_t axis = 0; axis < at.size(); ++axis) {
-      for (const SweepKey& key : table.spec.axes[axis].keys) row.push_back(key.labels[at[axis]]);
+      for (const SweepKey& key : table.spec.axes[axis].keys) row.emplace_back(key.labels[at[axis]]);
     }
     text.row(std::move(row));
   }
@@ -72,7 +77,7 @@ std::string report_json(const SweepTable& table, const std::vector<Goal>& goals,
     for (const Goal& goal : goals) values[goal.column] = goal.values[point];
     const std::vector<std::size_t> at = table.spec.position(point);
     for (std::size_t axis = 0; axis < at.size(); ++axis) {
-      for (const SweepKey& key : table.spec.axes[axis].keys) settings[key.key] = key.labels[at[axis]];
+      for (const SweepKey& key : table.spec.axes[axis].keys) settings[key.key] = std::string(key.labels[at[axis]]);
     }
     report["frontier"].push_back({{"point", point}, {"values", values}, {"settings", settings}});
   }
@@ -83,14 +88,15 @@ std::string report_json(const SweepTable& table, const std::vector<Goal>& goals,
 
 int command_pareto(const Options& options) {
   if (options.arguments.empty()) throw UserError("which sweep? Give its file, as in \"rooftrace pareto sweep.h5 --max tokens_per_s\"");
-  const SweepTable table = read_sweep_h5(options.arguments.front());
-  const std::string stage = stage_of(options, table);
-  const std::vector<Goal> goals = goals_of(options, table, stage);
+  SweepTable table;
+  const SweepFile file(options.arguments.front(), table, true);
+  const std::string stage = stage_of(options, table, file);
+  const std::vector<Goal> goals = goals_of(options, table, file, stage);
   const auto picture = options.value("output");
   if (picture && goals.size() < 2) throw UserError("--output: a picture needs two goals");
   const std::vector<std::uint64_t> frontier = pareto_frontier(goals);
   std::uint64_t compared = 0;
-  for (std::uint64_t i = 0; i < table.points.size(); ++i) {
+  for (std::uint64_t i = 0; i < table.status.size(); ++i) {
     bool whole = true;
     for (const Goal& goal : goals) whole = whole && std::isfinite(goal.values[i]);
     compared += whole ? 1 : 0;

@@ -1,10 +1,13 @@
 // rooftrace sweep: many points, one file.
 #include <fmt/format.h>
 
-#include <charconv>
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <numeric>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include "sim/app/atomic_file.hpp"
 #include "sim/app/commands.hpp"
@@ -13,6 +16,7 @@
 #include "sim/app/report_hdf5_sweep.hpp"
 #include "sim/app/sha1.hpp"
 #include "sim/app/stop_signals.hpp"
+#include "sim/app/sweep_file.hpp"
 #include "sim/app/sweep_journal.hpp"
 #include "sim/app/sweep_run.hpp"
 #include "sim/app/sweep_where.hpp"
@@ -48,22 +52,57 @@ std::string point_text(const SweepSpec& spec, std::uint64_t point) {
   return text;
 }
 
+/// The points of the shard that were not run yet, one after the other.
+class ToDo {
+ public:
+  /// `order`: of the axes, slowest first.
+  ToDo(const SweepTable& table, std::vector<std::size_t> order) : table_(table), order_(std::move(order)) {}
+  [[nodiscard]] std::uint64_t count() const {
+    ToDo all(table_, order_);
+    std::uint64_t points = 0;
+    while (all.next()) ++points;
+    return points;
+  }
+  std::optional<std::uint64_t> next() {
+    while (at_ < table_.status.size()) {
+      const std::uint64_t point = point_in_order(table_.spec, order_, at_++);
+      if (table_.shard.has(point) && table_.status[point] == PointStatus::not_run) return point;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  const SweepTable& table_;
+  std::vector<std::size_t> order_;
+  std::uint64_t at_ = 0;
+};
+
 /// The points to run, and how long they would take if all took as long as three of them.
-int dry_run(const SweepTable& table, const std::vector<std::uint64_t>& todo, PointRunner& runner, unsigned threads) {
+int dry_run(const SweepTable& table, PointRunner& runner, unsigned threads) {
+  constexpr std::size_t kPiece = 1 << 16;
+  std::vector<std::size_t> as_written(table.spec.axes.size());
+  std::iota(as_written.begin(), as_written.end(), std::size_t{0});
+  ToDo todo(table, std::move(as_written));
+  const std::uint64_t points = todo.count(), tried = std::min<std::uint64_t>(3, points);
+  std::vector<std::uint64_t> chosen;
   std::string text;
-  for (const std::uint64_t point : todo) text += fmt::format("{}{}\n", point, point_text(table.spec, point));
-  text += fmt::format("{} of {} points", todo.size(), table.points.size());
+  std::uint64_t number = 0;
+  for (auto point = todo.next(); point; point = todo.next(), ++number) {
+    text += fmt::format("{}{}\n", *point, point_text(table.spec, *point));
+    if (text.size() > kPiece) print_out(std::exchange(text, ""));
+    if (number == chosen.size() * (points - 1) / std::max<std::uint64_t>(tried - 1, 1)) chosen.push_back(*point);
+  }
+  text += fmt::format("{} of {} points", points, table.status.size());
   if (table.count(PointStatus::left_out) > 0) text += fmt::format(", {} left out by where", table.count(PointStatus::left_out));
-  if (!todo.empty()) {
+  if (!chosen.empty()) {
     double seconds = 0;
-    const std::size_t tried = std::min<std::size_t>(3, todo.size());
     std::size_t failed = 0;
-    for (std::size_t i = 0; i < tried; ++i) {
+    for (const std::uint64_t point : chosen) {
       const auto start = std::chrono::steady_clock::now();
-      failed += runner.run(todo[i * (todo.size() - 1) / std::max<std::size_t>(tried - 1, 1)]).status == PointStatus::failed ? 1 : 0;
+      failed += runner.run(point).status == PointStatus::failed ? 1 : 0;
       seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     }
-    const double all = seconds / static_cast<double>(tried) * static_cast<double>(todo.size()) / threads;
+    const double all = seconds / static_cast<double>(tried) * static_cast<double>(points) / threads;
     text += fmt::format("; about {} on {} threads (from {} points that were tried{})", duration_text(all), threads, tried,
                         failed > 0 ? fmt::format(", of which {} failed", failed) : "");
   }
@@ -71,35 +110,61 @@ int dry_run(const SweepTable& table, const std::vector<std::uint64_t>& todo, Poi
   return kDone;
 }
 
-int report_end(const SweepTable& table, const Notes& notes) {
+/// `read` gives the record of a point.
+int report_end(const SweepTable& table, const Notes& notes, const std::function<PointRecord(std::uint64_t)>& read) {
   const std::uint64_t failed = table.count(PointStatus::failed);
   if (failed == 0) return kDone;
-  for (const PointRecord& record : table.points) {
-    if (record.status != PointStatus::failed) continue;
-    notes.note(fmt::format("{} of {} points failed; the first: {}", failed, failed + table.count(PointStatus::done), record.message));
-    break;
-  }
+  const auto first = std::find(table.status.begin(), table.status.end(), PointStatus::failed) - table.status.begin();
+  notes.note(fmt::format("{} of {} points failed; the first: {}", failed, failed + table.count(PointStatus::done),
+                         read(static_cast<std::uint64_t>(first)).message));
   return kPointsFailed;
 }
 
-/// What a finished file of the same shard already holds; false when there is no such file.
-bool take_finished(const std::string& output, SweepTable& table) {
+/// What a finished file of the same shard already holds; nothing when there is no such file.
+std::optional<SweepFile> take_finished(const std::string& output, SweepTable& table) {
   std::error_code error;
-  if (!std::filesystem::is_regular_file(output, error)) return false;
-  SweepTable there = read_sweep_h5(output);
+  if (!std::filesystem::is_regular_file(output, error)) return std::nullopt;
+  SweepTable there;
+  SweepFile file(output, there, true);
   if (there.identity != table.identity || there.shard.index != table.shard.index || there.shard.count != table.shard.count) {
     throw UserError(fmt::format("\"{}\" holds another sweep or another shard; remove it, or choose another output", output));
   }
-  table.points = std::move(there.points);
-  return true;
+  table.status = std::move(there.status);
+  return file;
 }
 
-std::vector<std::uint64_t> not_run(const SweepTable& table) {
-  std::vector<std::uint64_t> points;
-  for (std::uint64_t i = 0; i < table.points.size(); ++i) {
-    if (table.shard.has(i) && table.points[i].status == PointStatus::not_run) points.push_back(i);
+PointRecord read_point(const SweepFile& file, const SweepTable& table, std::uint64_t point) {
+  const SweepBlocks blocks = table.blocks();
+  std::uint64_t number = 0;
+  SweepBlock block = blocks.block(0);
+  while (point >= block.first + block.points) block = blocks.block(++number);
+  return file.read(block, point_ids(table, block), true)[point - block.first];
+}
+
+/// Runs what the journal lacks; returns how many points are left because of a signal.
+std::uint64_t run_rest(SweepTable& table, SweepJournal& journal, PointRunner& runner, unsigned threads, const StopSignals& signals,
+                       bool quiet) {
+  ToDo todo(table, run_order(table.spec));
+  std::uint64_t left = todo.count();
+  Progress progress(left, "points", quiet);
+  const auto keep = [&](std::uint64_t point, PointRecord&& record) {
+    journal.add(point, record);
+    progress.piece(record.status == PointStatus::failed);
+    --left;
+  };
+  run_points([&] { return todo.next(); }, threads, [&](std::uint64_t point) { return runner.run(point); }, keep,
+             [&] { return signals.stop() != 0; });
+  return left;
+}
+
+/// The records of a block from the journal.
+std::vector<PointRecord> read_block(const SweepTable& table, const SweepJournal& journal, const SweepBlock& block) {
+  std::vector<PointRecord> records(block.points);
+  for (std::uint64_t i = 0; i < block.points; ++i) {
+    const PointStatus status = table.status[block.first + i];
+    if (status == PointStatus::done || status == PointStatus::failed) records[i] = journal.read(block.first + i);
   }
-  return points;
+  return records;
 }
 
 }  // namespace
@@ -123,48 +188,36 @@ int command_sweep(const Options& options) {
   table.version = version();
   table.commit = commit();
   const SweepWhere where(table.spec);
-  PointRunner runner(table.spec, paths, std::size_t{2} * threads + 2);
+  PointRunner runner(table.spec, paths, std::size_t{2} * threads + 2, options.value("reuse").value_or("on") == "on");
   table.identity = sha1(runner.identity_text());
-  table.points.resize(table.spec.points());
-  for (std::uint64_t i = 0; i < table.points.size(); ++i) {
-    if (!where.takes(i)) table.points[i].status = PointStatus::left_out;
+  table.status.resize(table.spec.points());
+  for (std::uint64_t i = 0; i < table.status.size(); ++i) {
+    if (!where.takes(i)) table.status[i] = PointStatus::left_out;
   }
-  if (dry) return dry_run(table, not_run(table), runner, threads);
+  if (dry) return dry_run(table, runner, threads);
 
   check_writable(*output);
   const StopSignals signals;  // Before the first thread.
   const Notes notes(options.quiet);
   const bool resume = options.value("resume").has_value();
-  if (resume && take_finished(*output, table)) {
-    // Killed after its last step but one.
-    if (std::filesystem::exists(*output + ".part")) SweepJournal(*output, table, resume).remove();
-    notes.note(fmt::format("\"{}\" is complete already", *output));
-    return report_end(table, notes);
+  if (resume) {
+    if (const std::optional<SweepFile> there = take_finished(*output, table)) {
+      // Killed after its last step but one.
+      if (std::filesystem::exists(*output + ".part")) SweepJournal(*output, table, resume).remove();
+      notes.note(fmt::format("\"{}\" is complete already", *output));
+      return report_end(table, notes, [&](std::uint64_t point) { return read_point(*there, table, point); });
+    }
   }
   SweepJournal journal(*output, table, resume);
-  const std::vector<std::uint64_t> todo = not_run(table);
-  std::size_t finished = 0;
-  {
-    Progress progress(todo.size(), "points", options.quiet);
-    const auto keep = [&](std::uint64_t point, PointRecord&& record) {
-      journal.add(point, record);
-      progress.piece(record.status == PointStatus::failed);
-      table.points[point] = std::move(record);
-      ++finished;
-    };
-    run_points(
-        todo, threads, [&](std::uint64_t point) { return runner.run(point); }, keep, [&] { return signals.stop() != 0; });
-  }
-  if (finished < todo.size()) {
+  if (const std::uint64_t left = run_rest(table, journal, runner, threads, signals, options.quiet); left > 0) {
     journal.sync();
-    notes.note(
-        fmt::format("stopped with {} points left; the others are in \"{}\", and --resume goes on", todo.size() - finished, journal.path()));
+    notes.note(fmt::format("stopped with {} points left; the others are in \"{}\", and --resume goes on", left, journal.path()));
     return signals.stop() == SIGINT ? kInterrupted : kTryAgain;
   }
-  write_file_atomically(*output, sweep_h5(table));
+  write_sweep_h5(*output, table, journal.names(), [&](const SweepBlock& block) { return read_block(table, journal, block); });
   journal.remove();
   notes.note("wrote " + *output);
-  return report_end(table, notes);
+  return report_end(table, notes, [&](std::uint64_t point) { return journal.read(point); });
 }
 
 }  // namespace rooftrace

@@ -18,15 +18,6 @@ using svg::escaped;
 
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
-template <typename Get>
-void fill(const SweepTable& table, const std::string& stage, Goal& goal, Get get) {
-  for (std::size_t i = 0; i < table.points.size(); ++i) {
-    for (const StageNumbers& numbers : table.points[i].stages) {
-      if (numbers.stage == stage) goal.values[i] = get(numbers);
-    }
-  }
-}
-
 /// Larger is better.
 double worth(const Goal& goal, std::uint64_t point) {
   return goal.most ? goal.values[point] : -goal.values[point];
@@ -90,40 +81,57 @@ std::string label(const Goal& goal) {
 
 }  // namespace
 
-Goal find_goal(const SweepTable& table, const std::string& column, bool most, const std::string& stage) {
-  Goal goal{column, most, "", std::vector<double>(table.points.size(), kMissing)};
+Goal find_goal(const SweepSpec& spec, const std::string& column, bool most) {
+  Goal goal{column, most, "", {}};
   std::vector<std::string> known;
   for (std::size_t c = 0; c < kSweepColumns.size(); ++c) {
     known.emplace_back(kSweepColumns[c].name);
     if (column != known.back()) continue;
     goal.units = kSweepColumns[c].units;
-    fill(table, stage, goal, [c](const StageNumbers& numbers) { return numbers.columns[c]; });
+    goal.of_stage = [c](const StageNumbers& numbers) { return numbers.columns[c]; };
     return goal;
   }
   for (int level = 0; level < kLevels; ++level) {
     known.push_back(fmt::format("q_{}", name(static_cast<LevelId>(level))));
     if (column != known.back()) continue;
     goal.units = "byte";
-    fill(table, stage, goal, [level](const StageNumbers& numbers) {
+    goal.of_stage = [level](const StageNumbers& numbers) {
       double sum = 0;
       for (int role = 0; role < kTensorRoles; ++role) sum += numbers.q[static_cast<std::size_t>(level * kTensorRoles + role)];
       return sum;
-    });
+    };
     return goal;
   }
-  for (std::size_t axis = 0; axis < table.spec.axes.size(); ++axis) {
-    for (const SweepKey& key : table.spec.axes[axis].keys) {
+  for (std::size_t axis = 0; axis < spec.axes.size(); ++axis) {
+    for (std::size_t k = 0; k < spec.axes[axis].keys.size(); ++k) {
+      const SweepKey& key = spec.axes[axis].keys[k];
       if (!key.numeric) continue;
       known.push_back(key.name);
       if (column != key.name && column != key.key) continue;
       goal.units = key.units;
-      for (std::uint64_t i = 0; i < table.points.size(); ++i) {
-        if (table.points[i].status == PointStatus::done) goal.values[i] = key.numbers[table.spec.position(i)[axis]];
-      }
+      goal.axis = axis;
+      goal.key = k;
       return goal;
     }
   }
   throw UserError(fmt::format("no column {}{} (columns: {})", quoted_word(column), did_you_mean(column, known), fmt::join(known, ", ")));
+}
+
+void fill_goals(std::vector<Goal>& goals, const SweepSpec& spec, const SweepBlock& block, const std::vector<PointRecord>& records,
+                const std::string& stage) {
+  for (std::uint64_t i = 0; i < block.points; ++i) {
+    const auto& stages = records[i].stages;
+    const auto numbers = std::find_if(stages.begin(), stages.end(), [&](const StageNumbers& one) { return one.stage == stage; });
+    for (Goal& goal : goals) {
+      double value = kMissing;
+      if (goal.of_stage != nullptr) {
+        if (numbers != stages.end()) value = goal.of_stage(*numbers);
+      } else if (records[i].status == PointStatus::done) {
+        value = spec.axes[goal.axis].keys[goal.key].numbers[spec.position(block.first + i)[goal.axis]];
+      }
+      goal.values.push_back(value);
+    }
+  }
 }
 
 std::vector<std::uint64_t> pareto_frontier(const std::vector<Goal>& goals) {

@@ -9,6 +9,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "sim/app/report_hdf5_disk.hpp"
 #include "sim/app/report_hdf5_times.hpp"
 
 namespace rooftrace::h5 {
@@ -27,11 +28,16 @@ Handle data_space(const std::vector<std::uint64_t>& shape) {
   return {H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr), H5Sclose, "make an array shape"};
 }
 
-void set_filters(Id properties, const std::vector<std::uint64_t>& shape, std::size_t element_bytes) {
-  std::vector<hsize_t> chunk(shape.begin(), shape.end());
+std::vector<std::uint64_t> rows_of_a_chunk(const std::vector<std::uint64_t>& shape, std::size_t element_bytes) {
+  std::vector<std::uint64_t> chunk = shape;
   std::uint64_t row_bytes = element_bytes;
   for (std::size_t i = 1; i < shape.size(); ++i) row_bytes *= shape[i];
   chunk[0] = std::clamp<std::uint64_t>(kChunkBytes / row_bytes, 1, shape[0]);
+  return chunk;
+}
+
+void set_filters(Id properties, const std::vector<std::uint64_t>& shape) {
+  const std::vector<hsize_t> chunk(shape.begin(), shape.end());
   check(H5Pset_chunk(properties, static_cast<int>(chunk.size()), chunk.data()), "set chunks");
   check(H5Pset_shuffle(properties), "set the shuffle filter");
   check(H5Pset_deflate(properties, 1), "set the deflate filter");
@@ -76,22 +82,11 @@ std::uint64_t end_of_file(const std::string& image) {
 }
 
 Handle new_file(std::string& image) {
-  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "make file access properties");
-  // Readable by HDF5 1.8, which is what h5py wheels, MATLAB and netCDF builds of the last ten years can all open.
-  check(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V110), "set the file format");
+  const Handle access = file_access();
   check(H5Pset_fapl_core(access.get(), kChunkBytes, 0), "choose the in-memory driver");
   H5FD_file_image_callbacks_t callbacks{new_image, nullptr, resize_image, keep_image, same_image, keep_pointer, &image};
   check(H5Pset_file_image_callbacks(access.get(), &callbacks), "set up the in-memory driver");
-  // Whatever is still open when an exception passes is closed with the file: nothing may write to the image once it is gone.
-  check(H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG), "set how the file closes");
-  const Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose, "make file creation properties");
-  // netCDF-4 opens a file for appending only if every group keeps creation order.
-  check(H5Pset_link_creation_order(creation.get(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), "keep creation order");
-  check(H5Pset_attr_creation_order(creation.get(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), "keep creation order");
-  check(H5Pset_obj_track_times(creation.get(), false), "leave times out");
-  // Most arrays are one chunk; room for 64 of them in every index would be half of a small file.
-  check(H5Pset_istore_k(creation.get(), 2), "set the size of chunk indices");
-  return {H5Fcreate("in memory", H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose, "create a file in memory"};
+  return {H5Fcreate("in memory", H5F_ACC_TRUNC, file_creation().get(), access.get()), H5Fclose, "create a file in memory"};
 }
 
 /// Length of the UTF-8 sequence at the start of `text`, 0 when there is none (RFC 3629: no overlong forms, no surrogates, <= U+10FFFF).
@@ -114,6 +109,31 @@ std::size_t sequence_length(std::string_view text) {
 }
 
 }  // namespace
+
+Handle file_access() {
+  Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "make file access properties");
+  // Readable by HDF5 1.8, which is what h5py wheels, MATLAB and netCDF builds of the last ten years can all open.
+  check(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V110), "set the file format");
+  // Whatever is still open when an exception passes is closed with the file: nothing may write to the image once it is gone.
+  check(H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG), "set how the file closes");
+  return access;
+}
+
+Handle file_creation() {
+  Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose, "make file creation properties");
+  // netCDF-4 opens a file for appending only if every group keeps creation order.
+  check(H5Pset_link_creation_order(creation.get(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), "keep creation order");
+  check(H5Pset_attr_creation_order(creation.get(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), "keep creation order");
+  check(H5Pset_obj_track_times(creation.get(), false), "leave times out");
+  // Most arrays are one chunk; room for 64 of them in every index would be half of a small file.
+  check(H5Pset_istore_k(creation.get(), 2), "set the size of chunk indices");
+  return creation;
+}
+
+void check_closed(Id file) {
+  const auto open_objects = H5Fget_obj_count(file, H5F_OBJ_ALL);
+  if (open_objects != 1) throw std::logic_error(fmt::format("report_hdf5: {} objects are still open", open_objects - 1));
+}
 
 std::string valid_utf8(std::string_view text) {
   text = text.substr(0, text.find('\0'));
@@ -140,54 +160,97 @@ Group Group::child(const std::string& name) {
                       fmt::format("create group \"{}\"", name)));
 }
 
-Handle Group::create(const std::string& name, Id type, const std::vector<std::uint64_t>& shape, bool filters) {
+Handle Group::create(const std::string& name, Id type, const std::vector<std::uint64_t>& shape, const std::vector<std::uint64_t>& chunk) {
   const Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, "make dataset properties");
   check(H5Pset_obj_track_times(properties.get(), false), "leave times out");
   check(H5Pset_attr_creation_order(properties.get(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), "keep creation order");
-  if (filters) set_filters(properties.get(), shape, H5Tget_size(type));
+  if (!chunk.empty()) set_filters(properties.get(), chunk);
   if (H5Tget_class(type) == H5T_FLOAT) check(H5Pset_fill_value(properties.get(), H5T_NATIVE_DOUBLE, &kMissing), "set the fill value");
   const Handle space = data_space(shape);
   return {H5Dcreate2(group_.get(), name.c_str(), type, space.get(), H5P_DEFAULT, properties.get(), H5P_DEFAULT), H5Dclose,
           fmt::format("create dataset \"{}\"", name)};
 }
 
-Handle Group::put(const std::string& name, const std::vector<std::string>& dimensions, Element type, const void* values, std::size_t count,
-                  const Meaning& meaning) {
+std::vector<std::uint64_t> Group::shape_over(const std::string& name, const std::vector<std::string>& dimensions) const {
   std::vector<std::uint64_t> shape;
-  std::uint64_t expected = 1;
   for (const std::string& dimension : dimensions) {
     const auto found = dimensions_.find(dimension);
     if (found == dimensions_.end()) throw std::logic_error(fmt::format("report_hdf5: \"{}\" has no dimension \"{}\"", name, dimension));
     shape.push_back(found->second.size);
-    expected *= found->second.size;
   }
+  return shape;
+}
+
+void Group::describe(Id dataset, const std::string& name, const std::vector<std::string>& dimensions, Element type,
+                     const Meaning& meaning) {
+  if (type == Element::f64) put_attribute(dataset, "_FillValue", Element::f64, &kMissing, 1);
+  if (!meaning.units.empty()) put_text(dataset, "units", meaning.units);
+  if (!meaning.long_name.empty()) put_text(dataset, "long_name", meaning.long_name);
+  for (std::size_t i = 0; i < dimensions.size(); ++i) {
+    check(H5DSattach_scale(dataset, dimensions_.at(dimensions[i]).scale.get(), static_cast<unsigned>(i)),
+          fmt::format("attach dimension \"{}\" to \"{}\"", dimensions[i], name));
+  }
+}
+
+Handle Group::put(const std::string& name, const std::vector<std::string>& dimensions, Element type, const void* values, std::size_t count,
+                  const Meaning& meaning) {
+  const std::vector<std::uint64_t> shape = shape_over(name, dimensions);
+  std::uint64_t expected = 1;
+  for (const std::uint64_t length : shape) expected *= length;
   if (count != expected) throw std::logic_error(fmt::format("report_hdf5: \"{}\" needs {} values, got {}", name, expected, count));
 
-  Handle dataset = create(name, file_type(type), shape, !shape.empty() && count > 0);
+  const Id stored = file_type(type);
+  Handle dataset =
+      create(name, stored, shape, shape.empty() || count == 0 ? std::vector<std::uint64_t>{} : rows_of_a_chunk(shape, H5Tget_size(stored)));
   if (count > 0) {
     check(H5Dwrite(dataset.get(), memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), fmt::format("write dataset \"{}\"", name));
   }
-  if (type == Element::f64) put_attribute(dataset.get(), "_FillValue", Element::f64, &kMissing, 1);
-  if (!meaning.units.empty()) put_text(dataset.get(), "units", meaning.units);
-  if (!meaning.long_name.empty()) put_text(dataset.get(), "long_name", meaning.long_name);
-  for (std::size_t i = 0; i < dimensions.size(); ++i) {
-    check(H5DSattach_scale(dataset.get(), dimensions_.at(dimensions[i]).scale.get(), static_cast<unsigned>(i)),
-          fmt::format("attach dimension \"{}\" to \"{}\"", dimensions[i], name));
-  }
+  describe(dataset.get(), name, dimensions, type, meaning);
   return dataset;
+}
+
+Slabs Group::slabs(const std::string& name, const std::vector<std::string>& dimensions, Element type,
+                   const std::vector<std::uint64_t>& chunk, const Meaning& meaning) {
+  Handle made = create(name, file_type(type), shape_over(name, dimensions), chunk);
+  describe(made.get(), name, dimensions, type, meaning);
+  made.reset();
+  // Opened anew without a cache of chunks: every variable would keep the last MiB that was written.
+  const Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose, "make dataset access properties");
+  check(H5Pset_chunk_cache(access.get(), 1, 0, 1), "set the chunk cache");
+  return {name, type, {H5Dopen2(group_.get(), name.c_str(), access.get()), H5Dclose, fmt::format("open dataset \"{}\"", name)}};
+}
+
+Slabs Group::flag_slabs(const std::string& name, const std::vector<std::string>& dimensions, const std::vector<std::uint64_t>& chunk,
+                        const std::vector<std::string>& words, std::string_view long_name) {
+  Slabs made = slabs(name, dimensions, Element::u8, chunk, {"", long_name});
+  put_words(made.dataset_.get(), words);
+  return made;
+}
+
+void Slabs::put(const std::vector<std::uint64_t>& start, const std::vector<std::uint64_t>& count, const void* values) {
+  const Handle file(H5Dget_space(dataset_.get()), H5Sclose, "read a shape");
+  const std::vector<hsize_t> from(start.begin(), start.end()), length(count.begin(), count.end());
+  check(H5Sselect_hyperslab(file.get(), H5S_SELECT_SET, from.data(), nullptr, length.data(), nullptr), "select a part");
+  const Handle memory = data_space(count);
+  check(H5Dwrite(dataset_.get(), memory_type(type_), memory.get(), file.get(), H5P_DEFAULT, values),
+        fmt::format("write dataset \"{}\"", name_));
 }
 
 void Group::flags(const std::string& name, const std::vector<std::string>& dimensions, const std::vector<std::uint8_t>& values,
                   const std::vector<std::string>& words, std::string_view long_name) {
   const Handle dataset = put(name, dimensions, Element::u8, values.data(), values.size(), {"", long_name});
+  put_words(dataset.get(), words);
+}
+
+void Group::put_words(Id dataset, const std::vector<std::string>& words) {
   std::vector<std::uint8_t> codes(words.size());
   std::string meanings;
   for (std::size_t i = 0; i < words.size(); ++i) {
     codes[i] = static_cast<std::uint8_t>(i);
     meanings += (i == 0 ? "" : " ") + words[i];
   }
-  put_attribute(dataset.get(), "flag_values", Element::u8, codes.data(), codes.size());
-  put_text(dataset.get(), "flag_meanings", meanings);
+  put_attribute(dataset, "flag_values", Element::u8, codes.data(), codes.size());
+  put_text(dataset, "flag_meanings", meanings);
 }
 
 void Group::make_dimension(const std::string& name, std::uint64_t size, Handle dataset, std::string_view long_name) {
@@ -204,7 +267,7 @@ Handle Group::create_texts(const std::string& name, const std::vector<std::strin
   std::vector<const char*> pointers;
   for (const std::string& text : texts) pointers.push_back(text.c_str());
   const Handle type = text_type();
-  Handle dataset = create(name, type.get(), {labels.size()}, false);
+  Handle dataset = create(name, type.get(), {labels.size()}, {});
   if (!pointers.empty()) {
     const Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose, "make transfer properties");
     check(H5Pset_buffer(transfer.get(), kTextBuffer, nullptr, nullptr), "set the conversion buffer");
@@ -236,7 +299,8 @@ void Group::coordinate(const std::string& name, std::size_t size, std::string_vi
 }
 
 void Group::put_coordinate(const std::string& name, Element type, const void* values, std::size_t count, const Meaning& meaning) {
-  Handle dataset = create(name, file_type(type), {count}, count > 0);
+  const Id stored = file_type(type);
+  Handle dataset = create(name, stored, {count}, count > 0 ? rows_of_a_chunk({count}, H5Tget_size(stored)) : std::vector<std::uint64_t>{});
   if (count > 0) {
     check(H5Dwrite(dataset.get(), memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), fmt::format("write dataset \"{}\"", name));
   }
@@ -274,9 +338,7 @@ std::string build_file(const std::function<void(Group&)>& fill) {
       Group root(Handle(H5Gopen2(file.get(), "/", H5P_DEFAULT), H5Gclose, "open the root group"));
       fill(root);
     }
-    // One is the file itself. More would keep it open for ever, and unwritten.
-    const auto open_objects = H5Fget_obj_count(file.get(), H5F_OBJ_ALL);
-    if (open_objects != 1) throw std::logic_error(fmt::format("report_hdf5: {} objects are still open", open_objects - 1));
+    check_closed(file.get());
     check(H5Fflush(file.get(), H5F_SCOPE_LOCAL), "finish the file");
   }
   image.resize(end_of_file(image));

@@ -107,6 +107,16 @@ void Reader::read(const std::string& path, Element type, void* out) const {
   check(H5Dread(handle.get(), memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, out), fmt::format("read dataset \"{}\"", path));
 }
 
+void Reader::read_part(const std::string& path, Element type, const std::vector<std::uint64_t>& start,
+                       const std::vector<std::uint64_t>& count, void* out) const {
+  const Handle handle = dataset(path);
+  const Handle file(H5Dget_space(handle.get()), H5Sclose, "read a shape");
+  const std::vector<hsize_t> from(start.begin(), start.end()), length(count.begin(), count.end());
+  check(H5Sselect_hyperslab(file.get(), H5S_SELECT_SET, from.data(), nullptr, length.data(), nullptr), "select a part");
+  const Handle memory(H5Screate_simple(static_cast<int>(length.size()), length.data(), nullptr), H5Sclose, "make an array shape");
+  check(H5Dread(handle.get(), memory_type(type), memory.get(), file.get(), H5P_DEFAULT, out), fmt::format("read dataset \"{}\"", path));
+}
+
 std::vector<std::string> Reader::strings(const std::string& path) const {
   const Handle handle = dataset(path);
   const Handle space(H5Dget_space(handle.get()), H5Sclose, "read a shape");

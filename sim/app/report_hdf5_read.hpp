@@ -1,7 +1,6 @@
-// Reading a result file back: whole datasets and texts by path, for tests and for comparing results.
+// Reading a result file back: datasets, or parts of them, and texts by path, for tests and for comparing results.
 //
 // Promise: a file that cannot be opened, or is no HDF5 file, is a UserError of one line; everything else as in report_hdf5_calls.hpp.
-// Not supported: parts of a dataset.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +29,16 @@ class Reader {
     if (!result.empty()) read(dataset, ElementOf<T>::value, result.data());
     return result;
   }
+  /// The part that begins at `start` and has `count` along every dimension; it must be there.
+  template <typename T>
+  [[nodiscard]] std::vector<T> part(const std::string& dataset, const std::vector<std::uint64_t>& start,
+                                    const std::vector<std::uint64_t>& count) const {
+    std::size_t size = 1;
+    for (const std::uint64_t length : count) size *= length;
+    std::vector<T> result(size);
+    read_part(dataset, ElementOf<T>::value, start, count, result.data());
+    return result;
+  }
   [[nodiscard]] std::vector<std::string> strings(const std::string& dataset) const;
   [[nodiscard]] std::string text(const std::string& object, const std::string& attribute) const;
 
@@ -37,6 +46,8 @@ class Reader {
   [[nodiscard]] Handle dataset(const std::string& path) const;
   [[nodiscard]] std::size_t count(const std::string& path) const;
   void read(const std::string& path, Element type, void* out) const;
+  void read_part(const std::string& path, Element type, const std::vector<std::uint64_t>& start, const std::vector<std::uint64_t>& count,
+                 void* out) const;
 
   Silence silence_;
   Handle file_;

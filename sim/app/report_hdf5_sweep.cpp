@@ -3,21 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <map>
-#include <sstream>
+#include <stdexcept>
 
 #include "analysis/roofline.hpp"
-#include "sim/app/report_hdf5_file.hpp"
-#include "sim/app/report_hdf5_read.hpp"
+#include "sim/app/report_hdf5_disk.hpp"
 #include "sim/app/report_hdf5_stage.hpp"
-#include "sim/core/error.hpp"
 
 namespace rooftrace {
 namespace {
 
-constexpr const char* kSchema = "rooftrace-sweep/1";
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 using Names = std::vector<std::string>;
 
@@ -28,7 +24,7 @@ std::vector<std::int64_t> whole_numbers(const SweepKey& key) {
 /// Numbers or texts of a key along an axis that is there already.
 void write_key(h5::Group& root, const std::string& axis, const SweepKey& key) {
   if (!key.numeric) {
-    root.texts(key.name, axis, key.labels, key.key);
+    root.texts(key.name, axis, key.labels.all(), key.key);
   } else if (key.whole) {
     root.variable(key.name, {axis}, whole_numbers(key), {key.units, key.key});
   } else {
@@ -43,7 +39,7 @@ void write_axes(h5::Group& root, const SweepSpec& spec) {
     if (spec.sampled) {
       root.coordinate(axis.name, axis.size(), "point of the sample");
     } else if (!first.numeric) {
-      root.coordinate(axis.name, first.labels, first.key);
+      root.coordinate(axis.name, first.labels.all(), first.key);
     } else if (first.whole) {
       root.coordinate(axis.name, whole_numbers(first), {first.units, first.key});
     } else {
@@ -58,110 +54,105 @@ void write_axes(h5::Group& root, const SweepSpec& spec) {
   if (!beside.empty()) root.attribute("coordinates", beside);
 }
 
-/// Every stage of any point, in order of first appearance.
-Names stage_names(const std::vector<PointRecord>& points) {
-  Names names;
-  for (const PointRecord& record : points) {
-    for (const StageNumbers& stage : record.stages) {
-      if (std::find(names.begin(), names.end(), stage.stage) == names.end()) names.push_back(stage.stage);
+/// The variables over the points, open until the last block is there.
+class PointVariables {
+ public:
+  PointVariables(h5::Group& root, const SweepTable& table, const SweepNames& names, const SweepBlocks& blocks)
+      : table_(table), stages_(names.stages()) {
+    Names over;
+    for (const SweepAxis& axis : table.spec.axes) over.push_back(axis.name);
+    std::vector<std::uint64_t> chunk = blocks.chunk();
+    const Names messages = names.messages();
+    for (std::uint32_t i = 0; i < messages.size(); ++i) message_ids_.emplace(messages[i], i);
+    root.coordinate("message", messages, "why points failed; the first is no message");
+    status_.push_back(root.flag_slabs("status", over, chunk, h5::enum_names<PointStatus>(kPointStatuses), "what became of the point"));
+    status_.push_back(root.slabs("point_id", over, h5::Element::u64, chunk, {"", "hash of the point and its sweep"}));
+    status_.push_back(root.slabs("message_id", over, h5::Element::u32, chunk, {"", "index into the dimension message"}));
+    if (stages_.empty()) return;  // No point was run: no dimension of length 0, netCDF would call it unlimited.
+    root.coordinate("stage", stages_, "stage of the model");
+    root.coordinate("level", h5::enum_names<LevelId>(kLevels), "level of the memory hierarchy");
+    root.coordinate("role", h5::enum_names<TensorRole>(kTensorRoles), "role of the tensor that the bytes belong to");
+    over.emplace_back("stage");
+    chunk.push_back(stages_.size());
+    for (const SweepColumn& column : kSweepColumns) {
+      columns_.push_back(root.slabs(column.name, over, h5::Element::f64, chunk, {column.units, column.long_name}));
     }
+    Names words = h5::enum_names<Resource>(kResources);
+    words.emplace_back("none");
+    binding_.push_back(
+        root.flag_slabs("binding", over, chunk, words, "pipe or level that the stage's total demand keeps busy the longest"));
+    over.emplace_back("level");
+    over.emplace_back("role");
+    chunk.push_back(kLevels);
+    chunk.push_back(kTensorRoles);
+    q_.push_back(
+        root.slabs("q", over, h5::Element::f64, chunk, {"byte", "Q: bytes that crossed the boundary of the level, both directions"}));
   }
-  return names;
-}
 
-void write_status(h5::Group& root, const SweepTable& table, const Names& over) {
-  std::vector<std::uint8_t> status;
-  std::vector<std::uint64_t> ids;
-  std::vector<std::uint32_t> message_ids;
-  Names messages = {""};
-  std::map<std::string, std::uint32_t> known = {{"", 0}};
-  for (std::uint64_t i = 0; i < table.points.size(); ++i) {
-    const PointRecord& record = table.points[i];
-    status.push_back(static_cast<std::uint8_t>(record.status));
-    ids.push_back(point_id(table, i));
-    const auto [entry, fresh] = known.emplace(record.message, static_cast<std::uint32_t>(messages.size()));
-    if (fresh) messages.push_back(record.message);
-    message_ids.push_back(entry->second);
-  }
-  root.coordinate("message", messages, "why points failed; the first is no message");
-  root.flags("status", over, status, h5::enum_names<PointStatus>(kPointStatuses), "what became of the point");
-  root.variable("point_id", over, ids, {"", "hash of the point and its sweep"});
-  root.variable("message_id", over, message_ids, {"", "index into the dimension message"});
-}
-
-/// Values over points and stages, `width` per stage.
-template <typename T, typename Get>
-std::vector<T> over_stages(const SweepTable& table, const Names& stages, std::size_t width, T missing, Get get) {
-  std::vector<T> values(table.points.size() * stages.size() * width, missing);
-  for (std::size_t i = 0; i < table.points.size(); ++i) {
-    for (const StageNumbers& stage : table.points[i].stages) {
-      const auto at = static_cast<std::size_t>(std::find(stages.begin(), stages.end(), stage.stage) - stages.begin());
-      get(stage, values.data() + (i * stages.size() + at) * width);
+  void write(const SweepBlock& block, const std::vector<PointRecord>& records) {
+    std::vector<std::uint8_t> status;
+    std::vector<std::uint64_t> ids;
+    std::vector<std::uint32_t> messages;
+    for (std::uint64_t i = 0; i < block.points; ++i) {
+      status.push_back(static_cast<std::uint8_t>(table_.status[block.first + i]));
+      ids.push_back(point_id(table_, block.first + i));
+      messages.push_back(message_ids_.at(records[i].message));
     }
+    status_[0].write(block.start, block.count, status);
+    status_[1].write(block.start, block.count, ids);
+    status_[2].write(block.start, block.count, messages);
+    if (!stages_.empty()) write_numbers(block, records);
   }
-  return values;
-}
 
-void write_numbers(h5::Group& root, const SweepTable& table, Names over) {
-  const Names stages = stage_names(table.points);
-  if (stages.empty()) return;  // No point was run: no dimension of length 0, netCDF would call it unlimited.
-  root.coordinate("stage", stages, "stage of the model");
-  root.coordinate("level", h5::enum_names<LevelId>(kLevels), "level of the memory hierarchy");
-  root.coordinate("role", h5::enum_names<TensorRole>(kTensorRoles), "role of the tensor that the bytes belong to");
-  over.emplace_back("stage");
-  for (std::size_t c = 0; c < kSweepColumns.size(); ++c) {
-    root.variable(kSweepColumns[c].name, over,
-                  over_stages<double>(table, stages, 1, kMissing, [c](const StageNumbers& s, double* out) { *out = s.columns[c]; }),
-                  {kSweepColumns[c].units, kSweepColumns[c].long_name});
-  }
-  Names words = h5::enum_names<Resource>(kResources);
-  words.emplace_back("none");
-  root.flags("binding", over,
-             over_stages<std::uint8_t>(table, stages, 1, kResources, [](const StageNumbers& s, std::uint8_t* out) { *out = s.binding; }),
-             words, "pipe or level that the stage's total demand keeps busy the longest");
-  over.emplace_back("level");
-  over.emplace_back("role");
-  root.variable("q", over,
-                over_stages<double>(table, stages, kSweepBytes, kMissing,
-                                    [](const StageNumbers& s, double* out) { std::copy(s.q.begin(), s.q.end(), out); }),
-                {"byte", "Q: bytes that crossed the boundary of the level, both directions"});
-}
-
-void read_numbers(const h5::Reader& file, std::vector<PointRecord>& points) {
-  const Names stages = file.strings("stage");
-  std::vector<std::vector<double>> columns;
-  for (const SweepColumn& column : kSweepColumns) columns.push_back(file.values<double>(column.name));
-  const auto bindings = file.values<std::uint8_t>("binding");
-  const auto q = file.values<double>("q");
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    for (std::size_t s = 0; s < stages.size(); ++s) {
-      const std::size_t cell = i * stages.size() + s;
-      if (std::isnan(columns[2][cell])) continue;  // Every stage that was run has a bound.
-      StageNumbers& stage = points[i].stages.emplace_back();
-      stage.stage = stages[s];
-      stage.binding = bindings[cell];
-      for (std::size_t c = 0; c < columns.size(); ++c) stage.columns[c] = columns[c][cell];
-      std::copy_n(q.begin() + static_cast<std::ptrdiff_t>(cell * kSweepBytes), kSweepBytes, stage.q.begin());
+ private:
+  /// Values over the block's points and stages, `width` per stage.
+  template <typename T, typename Get>
+  std::vector<T> over_stages(const std::vector<PointRecord>& records, std::size_t width, T missing, Get get) const {
+    std::vector<T> values(records.size() * stages_.size() * width, missing);
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      for (const StageNumbers& stage : records[i].stages) {
+        const auto at = static_cast<std::size_t>(std::find(stages_.begin(), stages_.end(), stage.stage) - stages_.begin());
+        if (at == stages_.size()) throw std::logic_error("a stage that was not noted");
+        get(stage, values.data() + (i * stages_.size() + at) * width);
+      }
     }
+    return values;
   }
-}
 
-SweepShard read_shard(const std::string& text) {
-  SweepShard shard;
-  char slash = 0;
-  std::istringstream words(text);
-  if (!(words >> shard.index >> slash >> shard.count) || slash != '/' || shard.count == 0) return {};
-  return shard;
-}
+  void write_numbers(const SweepBlock& block, const std::vector<PointRecord>& records) {
+    std::vector<std::uint64_t> start = block.start, count = block.count;
+    start.push_back(0);
+    count.push_back(stages_.size());
+    for (std::size_t c = 0; c < columns_.size(); ++c) {
+      columns_[c].write(start, count,
+                        over_stages<double>(records, 1, kMissing, [c](const StageNumbers& s, double* out) { *out = s.columns[c]; }));
+    }
+    binding_[0].write(start, count, over_stages<std::uint8_t>(records, 1, kResources, [](const StageNumbers& s, std::uint8_t* out) {
+                        *out = s.binding;
+                      }));
+    start.insert(start.end(), {0, 0});
+    count.insert(count.end(), {kLevels, kTensorRoles});
+    q_[0].write(start, count, over_stages<double>(records, kSweepBytes, kMissing, [](const StageNumbers& s, double* out) {
+                  std::copy(s.q.begin(), s.q.end(), out);
+                }));
+  }
+
+  const SweepTable& table_;
+  Names stages_;
+  std::map<std::string, std::uint32_t> message_ids_;
+  std::vector<h5::Slabs> status_;  ///< And point_id and message_id.
+  std::vector<h5::Slabs> columns_, binding_, q_;
+};
 
 }  // namespace
 
-std::string sweep_h5(const SweepTable& table) {
-  return h5::build_file([&](h5::Group& root) {
+void write_sweep_h5(const std::string& path, const SweepTable& table, const SweepNames& names, const BlockSource& source) {
+  const SweepBlocks blocks = table.blocks();
+  h5::write_file(path, [&](h5::Group& root) {
     root.attribute("Conventions", "CF-1.8");
     root.attribute("title", table.spec.title);
     root.attribute("source", fmt::format("rooftrace {} ({})", table.version, table.commit));
-    root.attribute("schema", kSchema);
+    root.attribute("schema", kSweepSchema);
     root.attribute("version", table.version);
     root.attribute("commit", table.commit);
     root.attribute("sweep", table.spec.text);
@@ -169,50 +160,12 @@ std::string sweep_h5(const SweepTable& table) {
     root.attribute("identity", table.identity);
     root.attribute("shard", fmt::format("{}/{}", table.shard.index, table.shard.count));  // "0/1": all of it
     write_axes(root, table.spec);
-    Names over;
-    for (const SweepAxis& axis : table.spec.axes) over.push_back(axis.name);
-    write_status(root, table, over);
-    write_numbers(root, table, over);
-  });
-}
-
-SweepTable read_sweep_h5(const std::string& path) {
-  const h5::Reader file(path);
-  SweepTable table;
-  const auto text = [&](const char* attribute) {
-    try {
-      return file.text("/", attribute);
-    } catch (const std::runtime_error&) {
-      throw UserError(fmt::format("\"{}\" is not the file of a sweep: it has no attribute \"{}\"", path, attribute));
+    PointVariables points(root, table, names, blocks);
+    for (std::uint64_t b = 0; b < blocks.size(); ++b) {
+      const SweepBlock block = blocks.block(b);
+      points.write(block, source(block));
     }
-  };
-  if (const std::string schema = text("schema"); schema != kSchema) {
-    throw UserError(fmt::format("\"{}\" is not the file of a sweep: its schema is {}, not {}", path, quoted_word(schema), kSchema));
-  }
-  std::vector<std::string> more;
-  std::istringstream lines(text("more_where"));
-  for (std::string line; std::getline(lines, line);) more.push_back(line);
-  table.spec = parse_sweep(ConfigDocument::parse(text("sweep"), path), "", more);
-  table.identity = text("identity");
-  table.version = text("version");
-  table.commit = text("commit");
-  table.shard = read_shard(text("shard"));
-  const auto status = file.values<std::uint8_t>("status");
-  const auto ids = file.values<std::uint64_t>("point_id");
-  const auto message_ids = file.values<std::uint32_t>("message_id");
-  const Names messages = file.strings("message");
-  table.points.resize(table.spec.points());
-  bool sound = status.size() == table.points.size() && ids.size() == status.size() && message_ids.size() == status.size();
-  for (std::uint64_t i = 0; sound && i < status.size(); ++i) {
-    sound = status[i] < kPointStatuses && message_ids[i] < messages.size() && ids[i] == point_id(table, i);
-    if (!sound) break;
-    table.points[i].status = static_cast<PointStatus>(status[i]);
-    table.points[i].message = messages[message_ids[i]];
-  }
-  if (!sound) throw UserError(fmt::format("\"{}\": its points are not those of its sweep", path));
-  const Names members = file.members("/");
-  if (std::find(members.begin(), members.end(), "stage") != members.end()) read_numbers(file, table.points);
-  return table;
+  });
 }
 
 }  // namespace rooftrace

@@ -1,6 +1,7 @@
 // Layout: HDF5 File Format Specification 2.0, II.A (superblock) and IV.A.1.b (object header version 2); the checksum is Jenkins' lookup3.
 #include "sim/app/report_hdf5_times.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -56,31 +57,33 @@ std::uint32_t lookup3(std::string_view bytes) {
 }
 
 /// Of the object header at `at`.
-void clear_times(std::string& image, std::uint64_t at) {
+void clear_times(std::span<char> bytes, std::uint64_t at) {
+  const std::string_view image(bytes.data(), bytes.size());
   constexpr std::size_t kFlagsAt = 5, kTimes = 16, kCheck = 4;
   constexpr unsigned kStoresTimes = 0x20, kStoresPhases = 0x10;
   const auto odd = [] { return std::logic_error("report_hdf5: an object header is not where it should be"); };
   if (at == ~std::uint64_t{0}) return;  // There is none.
-  if (at > image.size() || at + 32 > image.size() || image.compare(at, 4, "OHDR") != 0 || image[at + 4] != 2) throw odd();
+  if (at > image.size() || at + 32 > image.size() || image.substr(at, 4) != "OHDR" || image[at + 4] != 2) throw odd();
   const unsigned flags = static_cast<unsigned char>(image[at + kFlagsAt]);
   if ((flags & kStoresTimes) == 0) return;
   const std::size_t size_at = at + kFlagsAt + 1 + kTimes + ((flags & kStoresPhases) != 0 ? 4 : 0);
   const std::size_t size_bytes = std::size_t{1} << (flags & 3U);
-  const std::size_t check_at = size_at + size_bytes + little(std::string_view(image).substr(size_at, size_bytes));
+  const std::size_t check_at = size_at + size_bytes + little(image.substr(size_at, size_bytes));
   if (check_at + kCheck > image.size()) throw odd();
-  const auto checksum = [&] { return lookup3(std::string_view(image).substr(at, check_at - at)); };
-  if (checksum() != little(std::string_view(image).substr(check_at, kCheck))) throw odd();
-  image.replace(at + kFlagsAt + 1, kTimes, kTimes, '\0');
+  const auto checksum = [&] { return lookup3(image.substr(at, check_at - at)); };
+  if (checksum() != little(image.substr(check_at, kCheck))) throw odd();
+  std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(at + kFlagsAt + 1), kTimes, '\0');
   const std::uint32_t fresh = checksum();
-  for (std::size_t i = 0; i < kCheck; ++i) image[check_at + i] = static_cast<char>(fresh >> (8 * i) & 0xff);
+  for (std::size_t i = 0; i < kCheck; ++i) bytes[check_at + i] = static_cast<char>(fresh >> (8 * i) & 0xff);
 }
 
 }  // namespace
 
-void clear_header_times(std::string& image) {
+void clear_header_times(std::span<char> bytes) {
+  const std::string_view image(bytes.data(), bytes.size());
   constexpr std::size_t kExtensionAt = 20, kRootAt = 36;
   if (image.size() < kRootAt + 8) throw std::logic_error("report_hdf5: the file has no superblock");
-  for (const std::size_t field : {kExtensionAt, kRootAt}) clear_times(image, little(std::string_view(image).substr(field, 8)));
+  for (const std::size_t field : {kExtensionAt, kRootAt}) clear_times(bytes, little(image.substr(field, 8)));
 }
 
 }  // namespace rooftrace::h5

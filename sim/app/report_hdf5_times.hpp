@@ -5,10 +5,10 @@
 // stores no times stays as it is. std::logic_error for an image without them.
 #pragma once
 
-#include <string>
+#include <span>
 
 namespace rooftrace::h5 {
 
-void clear_header_times(std::string& image);
+void clear_header_times(std::span<char> image);
 
 }  // namespace rooftrace::h5

@@ -17,6 +17,8 @@ struct StageResult {
   std::vector<KernelRecord> kernels;
   Time latency = 0;         ///< Simulated time from the first launch to the last byte; 0 below fidelity des.
   double wall_seconds = 0;  ///< What the simulation itself took.
+  /// Whether a simulated access went to a peer, or to the host.
+  bool asked_peers = false, asked_host = false;
 };
 
 struct RunResult {

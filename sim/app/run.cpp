@@ -118,6 +118,8 @@ class StageRun {
                        [&](const Kernel& kernel) { return kernel.stream == trace_.kernels.front().stream; });
   }
 
+  [[nodiscard]] const GpuMemory& memory() const { return memory_; }
+
   /// Skipping needs layers that are shifts of each other, a cache that does not notice the shift, and nothing in flight between layers.
   [[nodiscard]] bool can_repeat() { return trace_.layer_stride != 0 && can_sample() && memory_.l2().keeps_sets(trace_.layer_stride); }
 
@@ -259,6 +261,8 @@ StageResult run_stage(const MachineSpec& machine, const Trace& trace, Stage stag
     if (options.warm) run.warm_up(result.kernels);
     const Time latency = run.run(result.kernels);
     result.latency = options.fidelity == Fidelity::des ? latency : 0;
+    result.asked_peers = run.memory().asked(Home::peer);
+    result.asked_host = run.memory().asked(Home::host);
   }
   result.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - wall_start).count();
   return result;

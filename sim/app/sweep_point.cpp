@@ -11,22 +11,11 @@
 #include "analysis/summary.hpp"
 #include "sim/app/model_choice.hpp"
 #include "sim/app/peaks.hpp"
-#include "sim/app/run.hpp"
-#include "sim/app/run_scenario.hpp"
-#include "sim/app/scenario_keys.hpp"
 #include "sim/app/version.hpp"
 #include "sim/core/error.hpp"
 
 namespace rooftrace {
 namespace {
-
-std::string trace_key(const Scenario& scenario, const WorkloadOptions& stage) {
-  const DeviceShape s = device_shape(scenario.machine, stage.tp);
-  return fmt::format("{}{}{} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", model_yaml(scenario.model), workload_yaml({stage}), s.sms,
-                     s.shared_memory_per_sm, s.shared_memory_per_block, s.max_blocks_per_sm, s.l2_bytes, s.line_bytes, s.sector_bytes,
-                     s.max_cluster, s.async_copy, s.fp8_tensor, s.compute_capability, s.peers.bandwidth, s.peers.nvlink, s.peers.all_to_all,
-                     s.peers.switch_reduces);
-}
 
 StageNumbers numbers_of(const Scenario& scenario, const StageResult& result) {
   constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
@@ -64,32 +53,8 @@ std::string_view name(PointStatus status) {
   return kNames.at(static_cast<std::size_t>(status));
 }
 
-std::shared_ptr<const Trace> TraceCache::trace(const Scenario& scenario, const WorkloadOptions& stage) {
-  const std::string key = trace_key(scenario, stage);
-  std::promise<std::shared_ptr<const Trace>> promise;
-  Promised promised;
-  bool mine = false;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = std::find_if(traces_.begin(), traces_.end(), [&](const auto& entry) { return entry.first == key; });
-    mine = found == traces_.end();
-    promised = mine ? promise.get_future().share() : found->second;
-    if (!mine) traces_.erase(found);
-    traces_.emplace_front(key, promised);
-    if (traces_.size() > kept_) traces_.pop_back();
-  }
-  if (mine) {
-    try {
-      promise.set_value(std::make_shared<const Trace>(trace_workload(scenario, stage)));
-    } catch (...) {  // Everybody who asks for this trace is told the same.
-      promise.set_exception(std::current_exception());
-    }
-  }
-  return promised.get();
-}
-
-PointRunner::PointRunner(const SweepSpec& spec, ConfigPaths paths, std::size_t traces)
-    : spec_(spec), paths_(std::move(paths)), traces_(traces) {
+PointRunner::PointRunner(const SweepSpec& spec, ConfigPaths paths, std::size_t kept, bool reuse)
+    : spec_(spec), paths_(std::move(paths)), reuse_(kept, reuse) {
   paths_.remember_files();
 }
 
@@ -108,8 +73,7 @@ PointRecord PointRunner::run(std::uint64_t point) {
     const Scenario scenario = load(point);
     std::set<std::string> used;
     for (const WorkloadOptions& stage : scenario.stages) {
-      const std::shared_ptr<const Trace> trace = traces_.trace(scenario, stage);
-      StageNumbers numbers = numbers_of(scenario, run_trace(scenario, stage, *trace));
+      StageNumbers numbers = numbers_of(scenario, *reuse_.run(scenario, stage));
       const std::string kind{name(stage.stage)};
       numbers.stage = kind;
       for (int i = 2; !used.insert(numbers.stage).second; ++i) numbers.stage = fmt::format("{}_{}", kind, i);
@@ -149,7 +113,8 @@ std::string PointRunner::identity_text() const {
     }
     for (const SweepKey* axis : spec_.keys()) {
       if (axis->key != key) continue;
-      const std::set<std::string> words(axis->settings.begin(), axis->settings.end());
+      std::set<std::string> words;
+      for (std::size_t i = 0; i < axis->labels.size(); ++i) words.emplace(axis->setting(i));
       for (const std::string& word : words) {
         if (!word.empty()) add(kind, word, "");
       }

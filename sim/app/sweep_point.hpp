@@ -1,24 +1,20 @@
 // One point of a sweep: a scenario with some keys set, run, and the numbers that are kept of it.
 //
 // Promises: the numbers of a point are those that `rooftrace simulate` prints for it; whatever goes wrong with a point is a record with a
-// message, never an exception (but for out of memory, which is no property of the point). Traces are shared between points of equal model,
-// stage and DeviceShape, which is all that a trace depends on. Not done: sharing simulated bytes between points, because the order of
-// accesses, and with it what the cache holds, depends on the rates.
+// message, never an exception (but for out of memory, which is no property of the point). Traces, and runs that are the same to the last
+// bit, are shared between points (sweep_reuse.hpp).
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <future>
-#include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "sim/app/config_paths.hpp"
 #include "sim/app/scenario.hpp"
+#include "sim/app/sweep_reuse.hpp"
 #include "sim/app/sweep_spec.hpp"
 #include "sim/core/counters.hpp"
 
@@ -60,24 +56,11 @@ struct PointRecord {
   std::vector<StageNumbers> stages;
 };
 
-/// Keeps the last few traces; safe to ask from several threads, which wait for each other instead of making the same trace twice.
-class TraceCache {
- public:
-  explicit TraceCache(std::size_t kept) : kept_(kept) {}
-  [[nodiscard]] std::shared_ptr<const Trace> trace(const Scenario& scenario, const WorkloadOptions& stage);
-
- private:
-  using Promised = std::shared_future<std::shared_ptr<const Trace>>;
-  std::size_t kept_;
-  std::mutex mutex_;
-  std::deque<std::pair<std::string, Promised>> traces_;  ///< Most recently used first.
-};
-
 /// Runs points of one sweep; thread-safe.
 class PointRunner {
  public:
-  /// `traces`: how many are kept.
-  PointRunner(const SweepSpec& spec, ConfigPaths paths, std::size_t traces);
+  /// `kept`: how many traces and runs are kept for other points; `reuse`: whether runs are.
+  PointRunner(const SweepSpec& spec, ConfigPaths paths, std::size_t kept, bool reuse = true);
   [[nodiscard]] PointRecord run(std::uint64_t point);
   /// Everything that decides what points are and what they give, as one text: the sweep, its filters, every file that it names, the
   /// version of the program. UserError for a base, a machine or a model that is not there.
@@ -88,7 +71,7 @@ class PointRunner {
 
   const SweepSpec& spec_;
   ConfigPaths paths_;
-  TraceCache traces_;
+  SweepReuse reuse_;
 };
 
 }  // namespace rooftrace

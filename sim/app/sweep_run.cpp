@@ -1,4 +1,4 @@
-// Workers take the next point from a counter: neighbours share traces, and a slow point holds up nobody.
+// Workers take the next point when they are free: neighbours share traces, and a slow point holds up nobody.
 #include "sim/app/sweep_run.hpp"
 
 #include <tbb/global_control.h>
@@ -10,19 +10,22 @@
 
 namespace rooftrace {
 
-void run_points(const std::vector<std::uint64_t>& points, unsigned threads, const std::function<PointRecord(std::uint64_t)>& run,
+void run_points(const PointOrder& next, unsigned threads, const std::function<PointRecord(std::uint64_t)>& run,
                 const std::function<void(std::uint64_t, PointRecord&&)>& finished, const std::function<bool()>& stop) {
-  std::atomic<std::size_t> next{0};
   std::atomic<bool> broken{false};
-  std::mutex mutex;
+  std::mutex starts, ends;
+  const auto take = [&] {
+    const std::lock_guard lock(starts);
+    return next();
+  };
   const auto work = [&] {
     try {
       while (!broken && !stop()) {
-        const std::size_t i = next++;
-        if (i >= points.size()) return;
-        PointRecord record = run(points[i]);
-        const std::lock_guard lock(mutex);
-        finished(points[i], std::move(record));
+        const std::optional<std::uint64_t> point = take();
+        if (!point) return;
+        PointRecord record = run(*point);
+        const std::lock_guard lock(ends);
+        finished(*point, std::move(record));
       }
     } catch (...) {
       broken = true;

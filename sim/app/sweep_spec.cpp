@@ -47,7 +47,9 @@ std::string placed(const std::string& key, const std::string& setting, const std
 
 void find_numbers(SweepKey& key) {
   key.numeric = !key.labels.empty();
-  for (const std::string& label : key.labels) {
+  key.numbers.reserve(key.labels.size());
+  for (std::size_t i = 0; i < key.labels.size(); ++i) {
+    const std::string label{key.labels[i]};
     double value = 0;
     std::string units;
     if (!read_number(label, value, units) || (!key.numbers.empty() && units != key.units)) {
@@ -59,7 +61,7 @@ void find_numbers(SweepKey& key) {
     key.numbers.push_back(value);
   }
   if (key.numeric) return;
-  key.numbers.clear();
+  key.numbers = {};
   key.units.clear();
   key.whole = false;
 }
@@ -76,8 +78,7 @@ SweepKey read_key(const ConfigNode& node, const std::string& folder, const std::
   const auto range = node.find("range");
   if (values.has_value() == range.has_value()) node.fail("an axis has either values or a range");
   if (range) {
-    key.labels = shares == nullptr ? range_values(*range) : sampled_range(*range, *shares);
-    key.settings = key.labels;
+    key.labels = shares == nullptr ? SweepLabels(range_values(*range)) : sampled_range(*range, *shares);
   } else {
     for (const ConfigNode& item : values->items()) {
       const bool keep = !item.is_map() && !item.is_list() && item.string().empty();
@@ -85,7 +86,9 @@ SweepKey read_key(const ConfigNode& node, const std::string& folder, const std::
     }
     if (key.labels.empty()) values->fail("has no value");
     if (shares != nullptr) key.labels = sampled_list(key.labels, *shares);
-    for (const std::string& label : key.labels) key.settings.push_back(placed(key.key, label, folder));
+    if (key.key == "hardware" || key.key == "model") {
+      for (std::size_t i = 0; i < key.labels.size(); ++i) key.settings.push_back(placed(key.key, std::string(key.labels[i]), folder));
+    }
   }
   find_numbers(key);
   return key;
@@ -172,7 +175,7 @@ std::vector<std::string> SweepSpec::assignments(std::uint64_t point) const {
   std::vector<std::string> all;
   for (std::size_t i = 0; i < axes.size(); ++i) {
     for (const SweepKey& key : axes[i].keys) {
-      if (!key.labels[at[i]].empty()) all.push_back(key.key + "=" + key.settings[at[i]]);
+      if (!key.labels[at[i]].empty()) all.push_back(fmt::format("{}={}", key.key, key.setting(at[i])));
     }
   }
   return all;

@@ -20,8 +20,10 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "sim/app/sweep_labels.hpp"
 #include "sim/core/config.hpp"
 
 namespace rooftrace {
@@ -31,11 +33,12 @@ struct SweepKey {
   std::string key;   ///< "hardware.hbm.bandwidth"
   std::string name;  ///< "hbm_bandwidth"
   SourceLocation where;
-  std::vector<std::string> labels;     ///< As written; "" leaves the key alone.
-  std::vector<std::string> settings;   ///< What the key is set to, as YAML.
+  SweepLabels labels;                  ///< As written; "" leaves the key alone.
+  SweepLabels settings;                ///< What the key is set to, as YAML; empty: the labels.
   bool numeric = false, whole = true;  ///< Every label is a number or a quantity; a whole number without unit.
   std::string units;                   ///< UDUNITS; "" for plain numbers and words.
   std::vector<double> numbers;         ///< In base units, when numeric.
+  [[nodiscard]] std::string_view setting(std::size_t i) const { return settings.empty() ? labels[i] : settings[i]; }
 };
 
 struct SweepAxis {

@@ -127,17 +127,17 @@ std::vector<std::string> range_values(const ConfigNode& node) {
   return values;
 }
 
-std::vector<std::string> sampled_range(const ConfigNode& node, const std::vector<double>& shares) {
+SweepLabels sampled_range(const ConfigNode& node, const std::vector<double>& shares) {
   const Range range = read_range(node);
   if (node.find("steps")) node["steps"].fail("has no effect in a sample");
-  std::vector<std::string> values;
+  SweepLabels values;
   values.reserve(shares.size());
   for (const double share : shares) values.push_back(range.text(range.at(share)));
   return values;
 }
 
-std::vector<std::string> sampled_list(const std::vector<std::string>& labels, const std::vector<double>& shares) {
-  std::vector<std::string> values;
+SweepLabels sampled_list(const SweepLabels& labels, const std::vector<double>& shares) {
+  SweepLabels values;
   values.reserve(shares.size());
   for (const double share : shares) values.push_back(labels[static_cast<std::size_t>(share * static_cast<double>(labels.size()))]);
   return values;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/app/sweep_labels.hpp"
 #include "sim/core/config.hpp"
 #include "traces/random.hpp"
 
@@ -16,8 +17,8 @@ namespace rooftrace {
 /// `range`: {from, to, steps, scale, multiple_of}.
 [[nodiscard]] std::vector<std::string> range_values(const ConfigNode& range);
 /// The values at `shares` (0 to 1) of the way from one end to the other; `steps` is not needed.
-[[nodiscard]] std::vector<std::string> sampled_range(const ConfigNode& range, const std::vector<double>& shares);
-[[nodiscard]] std::vector<std::string> sampled_list(const std::vector<std::string>& labels, const std::vector<double>& shares);
+[[nodiscard]] SweepLabels sampled_range(const ConfigNode& range, const std::vector<double>& shares);
+[[nodiscard]] SweepLabels sampled_list(const SweepLabels& labels, const std::vector<double>& shares);
 
 /// `sample`: {kind, points, seed}.
 class SweepSample {

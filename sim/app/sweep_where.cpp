@@ -220,7 +220,7 @@ Value evaluate(const WhereNode& node, const std::vector<std::size_t>& at) {
   if (node.op.empty()) return node.constant;
   if (node.op == "name") {
     const std::size_t i = at[node.axis];
-    return node.key->numeric ? Value(node.key->numbers[i]) : Value(node.key->labels[i]);
+    return node.key->numeric ? Value(node.key->numbers[i]) : Value(std::string(node.key->labels[i]));
   }
   const Value left = evaluate(*node.left, at);
   if (node.op == "not") return std::get<double>(left) == 0 ? 1.0 : 0.0;

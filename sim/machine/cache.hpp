@@ -96,6 +96,7 @@ class PackedCache {
   /// Lines of a set, first to be kept first.
   [[nodiscard]] std::vector<ResidentLine> lines(std::uint32_t set) const {
     std::vector<ResidentLine> out;
+    out.reserve(ways());
     for (std::uint32_t i = 0; i <= last_; ++i) {
       const std::uint32_t word = sets_[set].word[i];
       if (word != 0) out.push_back({packed_tag(word), packed_valid(word), packed_dirty(word)});

@@ -54,6 +54,7 @@ Time GpuMemory::access(std::span<const Access> accesses, const Requester& who, T
 
 Time GpuMemory::remote(const Access& access, const Requester& who, Time now) {
   const bool to_peer = access.home == Home::peer;
+  (to_peer ? asked_peers_ : asked_host_) = true;
   const LevelId level = to_peer ? peer_level_ : LevelId::pcie;
   Link& link = level == LevelId::nvlink ? nvlink_ : pcie_;
   const bool reads = access.op == AccessOp::load;

@@ -29,6 +29,8 @@ class GpuMemory final : public Memory {
 
   Time access(std::span<const Access> accesses, const Requester& who, Time now) override;
   [[nodiscard]] Time link_latency(Home home) const override;
+  /// Whether an access has gone to peers or to the host so far.
+  [[nodiscard]] bool asked(Home home) const { return home == Home::peer ? asked_peers_ : asked_host_; }
   [[nodiscard]] L2& l2() { return *l2_; }
   [[nodiscard]] const L2& l2() const { return *l2_; }
 
@@ -42,6 +44,7 @@ class GpuMemory final : public Memory {
   Link pcie_;
   LevelId peer_level_;
   Time peer_latency_;
+  bool asked_peers_ = false, asked_host_ = false;
 };
 
 }  // namespace rooftrace

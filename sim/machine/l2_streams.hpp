@@ -25,27 +25,48 @@ bool L2Walk<Cache>::count_stream(const Access& access, Call& call) {
   streams_.add(entry, access.address, pitch * access.rows);
   std::array<std::uint64_t, kStreamPiece> piece;
   std::uint32_t filled = 0;
-  for (std::uint32_t r = 0; r < entry.rows; ++r) {
-    for (std::uint32_t i = 0; i < entry.row_lines; ++i) {
-      piece[filled++] = first + r * entry.pitch + i;
-      if (filled < kStreamPiece) continue;
-      count_lines(piece, call);
-      filled = 0;
+  // Local copies, and one short loop for rows of one line, which most tiles of a matrix have: then a vector is filled at once.
+  const std::uint64_t step = entry.pitch;
+  const std::uint32_t rows = entry.rows, row_lines = entry.row_lines;
+  if (row_lines == 1) {
+    std::uint64_t line = first;
+    for (std::uint32_t left = rows; left > 0;) {
+      const std::uint32_t count = std::min(left, kStreamPiece);
+      for (std::uint32_t i = 0; i < count; ++i) piece[i] = line + i * step;
+      count_lines(std::span(piece.data(), count), call);
+      line += count * step;
+      left -= count;
     }
+  } else {
+    for (std::uint32_t r = 0; r < rows; ++r) {
+      std::uint64_t line = first + r * step;
+      for (std::uint32_t left = row_lines; left > 0;) {
+        const std::uint32_t count = std::min(left, kStreamPiece - filled);
+        for (std::uint32_t i = 0; i < count; ++i) piece[filled + i] = line + i;
+        line += count;
+        left -= count;
+        filled += count;
+        if (filled < kStreamPiece) continue;
+        count_lines(piece, call);
+        filled = 0;
+      }
+    }
+    if (filled > 0) count_lines(std::span(piece.data(), filled), call);
   }
-  if (filled > 0) count_lines(std::span(piece.data(), filled), call);
   call.fetched = true;
   return true;
 }
 
+/// Of an access of whole lines.
 template <class Cache>
 bool L2Walk<Cache>::never_touched(const Access& access) const {
   const std::uint32_t full = (1U << sectors_per_line_) - 1;
+  const std::uint32_t line_shift = line_shift_, rows = access.rows;
+  const std::uint64_t pitch = access.pitch >> line_shift, row_lines = access.row_bytes >> line_shift;
+  std::uint64_t row = access.address >> line_shift;
   std::uint32_t touched = 0;
-  std::uint64_t row = access.address;
-  for (std::uint32_t r = 0; r < access.rows; ++r, row += access.pitch) {
-    const std::uint64_t last = (row + access.row_bytes - 1) >> line_shift_;
-    for (std::uint64_t line = row >> line_shift_; line <= last; ++line) touched |= first_touch_.touched(line) & full;
+  for (std::uint32_t r = 0; r < rows; ++r, row += pitch) {
+    for (std::uint64_t line = row; line < row + row_lines; ++line) touched |= first_touch_.touched(line) & full;
   }
   return touched == 0;
 }
@@ -82,19 +103,21 @@ void L2Walk<Cache>::count_lines(std::span<const std::uint64_t> lines, Call& call
       push_at_once(set, call);
     }
   };
+  // A line goes in front of its home. Which lines go where first makes no difference: none has a name, and HBM adds up what is written back
+  // at the same time.
+  for (std::size_t i = 0; i < count; ++i) count_in(sets[i]);
   if (copies) {
-    // A line goes in front of its home, and of the set beside the requester: the same one when the home is there. Gathered without a
-    // branch, because no host can predict where a home is.
-    std::array<std::uint32_t, 2 * kStreamPiece + 1> both;
-    std::size_t gathered = 0;
+    // And of the set beside the requester, unless its home is there. Gathered without a branch, because no host can predict where a home
+    // is.
+    std::array<std::uint32_t, kStreamPiece> beside;
+    std::array<std::uint32_t, kStreamPiece + 1> gathered;
+    std::size_t far = 0;
+    for (std::size_t i = 0; i < count; ++i) beside[i] = places.copy({sets[i], 0}, partition).set;
     for (std::size_t i = 0; i < count; ++i) {
-      both[gathered++] = sets[i];
-      both[gathered] = places.copy({sets[i], 0}, partition).set;
-      gathered += remote[i];
+      gathered[far] = beside[i];
+      far += remote[i];
     }
-    for (std::size_t i = 0; i < gathered; ++i) count_in(both[i]);
-  } else {
-    for (std::size_t i = 0; i < count; ++i) count_in(sets[i]);
+    for (std::size_t i = 0; i < far; ++i) count_in(gathered[i]);
   }
   std::size_t first = 0;
   Time ready = call.ready;
@@ -149,16 +172,54 @@ void L2Walk<Cache>::name_if_known(const Access& access) {
   }
 }
 
+/// Lines `begin`, `begin` + 1 ... of an entry.
+template <class Cache>
+void L2Walk<Cache>::lines_of(const StreamLines::Entry& entry, std::uint64_t begin, std::span<std::uint64_t> lines) {
+  const std::uint64_t row = begin / entry.row_lines;
+  std::uint64_t start = entry.line + row * entry.pitch, at = begin - row * entry.row_lines;
+  for (std::size_t i = 0; i < lines.size();) {
+    const std::size_t count = std::min<std::uint64_t>(lines.size() - i, entry.row_lines - at);
+    for (std::size_t k = 0; k < count; ++k) lines[i + k] = start + at + k;
+    i += count;
+    at = 0;
+    start += entry.pitch;
+  }
+}
+
+/// Which lines belong into a set that has lines without a name, the last one first; returns how many.
+template <class Cache>
+std::uint32_t L2Walk<Cache>::lines_wanted(std::span<const std::uint64_t> lines, const std::vector<std::uint32_t>& unnamed,
+                                          std::uint32_t partition, std::array<std::uint32_t, kStreamPiece>& wanting) const {
+  const IndexMap index = index_;
+  const LinePlaces places = places_;
+  const std::uint32_t* const names = unnamed.data();
+  const auto count = static_cast<std::uint32_t>(lines.size());
+  std::array<std::uint32_t, kStreamPiece> sets;
+  std::array<std::uint32_t, kStreamPiece> wanted;
+  for (std::uint32_t i = 0; i < count; ++i) sets[i] = index.narrow_set(static_cast<std::uint32_t>(lines[i]));
+  for (std::uint32_t i = 0; i < count; ++i) wanted[i] = names[sets[i]];
+  if (places.copies()) {
+    for (std::uint32_t i = 0; i < count; ++i) sets[i] = places.copy({sets[i], 0}, partition).set;
+    for (std::uint32_t i = 0; i < count; ++i) wanted[i] |= names[sets[i]];
+  }
+  std::uint32_t found = 0;
+  for (std::uint32_t i = count; i-- > 0;) {
+    wanting[found] = i;
+    found += wanted[i] != 0 ? 1 : 0;
+  }
+  return found;
+}
+
 /// Gives every line without a name its own: the most recent one in a set is the last of the log that went there, and so on.
 template <class Cache>
 void L2Walk<Cache>::name_all() {
   if constexpr (Cache::kUnnamed) {
     if (!streams_.counts() || streams_.log().empty()) return;
-    std::vector<std::uint8_t> unnamed(index_.sets());  // of each set; read more often than the sets themselves
+    std::vector<std::uint32_t> unnamed(index_.sets());  // of each set; whole words, which a host can read many of at once
     std::uint64_t left = 0;
     for (std::uint32_t set = 0; set < index_.sets(); ++set) {
       put_waiting(set);
-      unnamed[set] = static_cast<std::uint8_t>(cache_.count_unnamed(set));
+      unnamed[set] = cache_.count_unnamed(set);
       left += unnamed[set];
     }
     const auto give = [&](const SetAndTag& place) {
@@ -176,19 +237,17 @@ void L2Walk<Cache>::name_all() {
       if (copy.set != home.set) give(copy);
     };
     const std::vector<StreamLines::Entry>& log = streams_.log();
-    std::vector<std::uint32_t> sets;
     for (std::size_t e = log.size(); e-- > 0 && left > 0;) {
-      const std::uint64_t count = std::uint64_t{log[e].rows} * log[e].row_lines;
-      const auto line_of = [&entry = log[e]](std::uint64_t i) {
-        return entry.line + (entry.row_lines == 1 ? i * entry.pitch : i / entry.row_lines * entry.pitch + i % entry.row_lines);
-      };
-      const IndexMap index = index_;
-      sets.resize(count);
-      for (std::uint64_t i = 0; i < count; ++i) sets[i] = index.narrow_set(static_cast<std::uint32_t>(line_of(i)));
-      for (std::uint64_t i = count; i-- > 0;) {
-        const std::uint32_t home = sets[i];
-        const bool copied = places_.copies() && unnamed[places_.copy({home, 0}, log[e].partition).set] != 0;
-        if (unnamed[home] != 0 || copied) name(line_of(i), log[e].partition);
+      const StreamLines::Entry entry = log[e];
+      std::array<std::uint64_t, kStreamPiece> lines;
+      std::array<std::uint32_t, kStreamPiece> wanting;
+      for (std::uint64_t end = std::uint64_t{entry.rows} * entry.row_lines; end > 0 && left > 0;) {
+        const auto count = static_cast<std::uint32_t>(std::min<std::uint64_t>(end, kStreamPiece));
+        end -= count;
+        lines_of(entry, end, std::span(lines.data(), count));
+        const std::uint32_t found = lines_wanted(std::span(lines.data(), count), unnamed, entry.partition, wanting);
+        // Sets that wanted a line may have got it from one that came later.
+        for (std::uint32_t i = 0; i < found; ++i) name(lines[wanting[i]], entry.partition);
       }
     }
     streams_.forget();

@@ -227,6 +227,9 @@ class L2Walk final : public L2 {
   void put_waiting(std::uint32_t set);
   void name_if_known(const Access& access);
   void name_all();
+  static void lines_of(const StreamLines::Entry& entry, std::uint64_t begin, std::span<std::uint64_t> lines);
+  [[nodiscard]] std::uint32_t lines_wanted(std::span<const std::uint64_t> lines, const std::vector<std::uint32_t>& unnamed,
+                                           std::uint32_t partition, std::array<std::uint32_t, kStreamPiece>& wanting) const;
 
   /// First all lookups, then all misses: which line hits is hard to predict, so the misses are gathered without a branch. A load that
   /// does not find all its sectors in the copy beside it goes on to the line's home.

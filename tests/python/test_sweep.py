@@ -9,6 +9,7 @@ import os
 import pathlib
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -182,6 +183,64 @@ class TheSameBytes(SweepCase):
             said = self.run_program("sweep", "slow.yaml", "-o", "stopped.h5", code=2)
             self.assertIn("--resume", said.stderr)
             (self.folder / "stopped.h5.part").unlink()
+
+
+class Memory(SweepCase):
+    def largest(self, points):
+        """Bytes that a sweep of so many points had in memory at most."""
+        self.write("many.yaml", "base: main\nset: {stages: [decode], fidelity: bound, model.layers: 1}\naxes:\n"
+                   f"  - {{key: hardware.hbm.bandwidth, range: {{from: 2 TB/s, to: 8 TB/s, steps: {points // 100}}}}}\n"
+                   "  - {key: hardware.l2.bandwidth, range: {from: 4 TB/s, to: 10 TB/s, steps: 100}}\n")
+        child = subprocess.Popen([PROGRAM, "sweep", "many.yaml", "-o", "many.h5", "--threads", "1", "--quiet"], cwd=self.folder)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(child.returncode, 0)
+        (self.folder / "many.h5").unlink()
+        return usage.ru_maxrss * 1024
+
+    def test_is_bounded_by_points_in_flight(self):
+        # 9 bytes and a little of the axes for each point are 0.3 MB; records would be 30,000 x 350 bytes = 10.5 MB.
+        self.assertLess(self.largest(40000) - self.largest(10000), 3e6)
+
+
+class OtherSchedulers(SweepCase):
+    """What configs/sweeps/CLUSTER.md says about schedulers that are not here, run as it stands there."""
+
+    def setUp(self):
+        super().setUp()
+        self.run_program("sweep", "sweep.yaml", "-o", "whole.h5")
+        self.environment = dict(os.environ, PATH=f"{pathlib.Path(PROGRAM).resolve().parent}:{os.environ['PATH']}")
+
+    def code_below(self, heading):
+        """The first block of code below a heading of the page."""
+        text = (SOURCE / "configs/sweeps/CLUSTER.md").read_text()
+        return text.split(f"\n## {heading}", 1)[1].split("```\n", 2)[1]
+
+    def bash(self, script, folder, **more):
+        done = subprocess.run(["bash", script], cwd=folder, env=dict(self.environment, **more), capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_pbs_script(self):
+        """PBS starts the script once for each member of the array, in a folder of its own choice, and names the member and the folder that
+        qsub was called in."""
+        self.write("shards.pbs", self.code_below("PBS"))
+        self.write("merge.sh", "rooftrace merge shards/shard-*.h5 -o sweep.h5\n")
+        with tempfile.TemporaryDirectory() as elsewhere:
+            for member in range(64):
+                self.bash(self.folder / "shards.pbs", elsewhere, PBS_O_WORKDIR=str(self.folder), PBS_ARRAY_INDEX=str(member))
+            (self.folder / "shards/shard-7.h5").unlink()
+            said = self.run_program("merge", *sorted((self.folder / "shards").iterdir()), "-o", "sweep.h5", code=4)
+            self.assertIn("--array=7", said.stderr)
+            self.bash(self.folder / "shards.pbs", elsewhere, PBS_O_WORKDIR=str(self.folder), SHARD="7")
+        self.bash("merge.sh", self.folder)
+        self.assertEqual(self.bytes("whole.h5"), self.bytes("sweep.h5"))
+
+    @unittest.skipUnless(shutil.which("parallel"), "GNU parallel is not installed")
+    def test_gnu_parallel(self):
+        self.write("nodes", ":\n")
+        self.write("run.sh", self.code_below("GNU parallel"))
+        self.bash("run.sh", self.folder)
+        self.assertEqual(self.bytes("whole.h5"), self.bytes("sweep.h5"))
 
 
 class Refusals(SweepCase):

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
-#include <numeric>
+#include <optional>
 #include <set>
 
 #include "sim/app/pareto.hpp"
@@ -24,7 +24,7 @@ SweepSpec sweep(const std::string& axes, const std::string& more = "", const std
 }
 
 std::vector<std::string> labels(const std::string& range) {
-  return sweep("{key: k, range: " + range + "}").axes[0].keys[0].labels;
+  return sweep("{key: k, range: " + range + "}").axes[0].keys[0].labels.all();
 }
 
 std::string mistake(const std::string& axes, const std::string& more = "") {
@@ -89,10 +89,10 @@ TEST(SweepSample, AHypercubeHasOnePointInEveryPart) {
   std::set<int> parts;
   for (const double value : spec.axes[0].keys[0].numbers) parts.insert(static_cast<int>(value));
   EXPECT_EQ(parts.size(), kPoints);  // 40 seconds in 40 parts: every whole second once.
-  const auto& words = spec.axes[0].keys[1].labels;
+  const std::vector<std::string> words = spec.axes[0].keys[1].labels.all();
   EXPECT_EQ(std::count(words.begin(), words.end(), "x"), 20);
   const std::string other = "sample: {kind: latin_hypercube, points: 40, seed: 6}\n";
-  EXPECT_NE(sweep("{key: a, range: {from: 0.0 s, to: 40.0 s}}", other).axes[0].keys[0].labels, spec.axes[0].keys[0].labels);
+  EXPECT_NE(sweep("{key: a, range: {from: 0.0 s, to: 40.0 s}}", other).axes[0].keys[0].labels.all(), spec.axes[0].keys[0].labels.all());
 }
 
 TEST(SweepWhere, ComparesNumbersQuantitiesAndTexts) {
@@ -157,29 +157,31 @@ TEST(Pareto, KeepsWhatNothingBeats) {
 }
 
 TEST(SweepRunParallel, EveryPointOnceAndStopsWhenTold) {
-  std::vector<std::uint64_t> points(500);
-  std::iota(points.begin(), points.end(), 0U);
-  std::vector<int> seen(points.size());
+  constexpr std::uint64_t kPoints = 500;
+  std::uint64_t given = 0;
+  const auto next = [&]() -> std::optional<std::uint64_t> { return given < kPoints ? std::optional(given++) : std::nullopt; };
+  std::vector<int> seen(kPoints);
   const auto run = [](std::uint64_t point) {
     PointRecord record;
     record.message = std::to_string(point);
     return record;
   };
   run_points(
-      points, 4, run,
+      next, 4, run,
       [&](std::uint64_t point, PointRecord&& record) {
         EXPECT_EQ(record.message, std::to_string(point));
         ++seen[point];
       },
       [] { return false; });
-  EXPECT_EQ(seen, std::vector<int>(points.size(), 1));
+  EXPECT_EQ(seen, std::vector<int>(kPoints, 1));
 
   int finished = 0;
+  given = 0;
   run_points(
-      points, 4, run, [&](std::uint64_t, PointRecord&&) { ++finished; }, [] { return true; });
+      next, 4, run, [&](std::uint64_t, PointRecord&&) { ++finished; }, [] { return true; });
   EXPECT_EQ(finished, 0);
   EXPECT_THROW(run_points(
-                   points, 4, run, [](std::uint64_t, PointRecord&&) { throw UserError("disk full"); }, [] { return false; }),
+                   next, 4, run, [](std::uint64_t, PointRecord&&) { throw UserError("disk full"); }, [] { return false; }),
                UserError);
 }
 
