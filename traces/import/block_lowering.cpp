@@ -37,8 +37,10 @@ bool BlockLowering::access(AccessOp op, bool through_l1, const std::vector<Secto
   event.kind = op == AccessOp::load ? Kind::load : op == AccessOp::store ? Kind::store : Kind::reduce;
   event.through_l1 = through_l1;
   event.first = static_cast<std::uint32_t>(pieces_.size());
-  for (const SectorRun& run : runs) rebase_.rebase(run, pieces_);
-  if (pieces_.size() > kMostBlockPieces) return false;
+  for (const SectorRun& run : runs) {
+    rebase_.rebase(run, pieces_);
+    if (pieces_.size() > kMostBlockPieces) return false;  // At once: one run may lie in a million allocations.
+  }
   event.count = static_cast<std::uint32_t>(pieces_.size()) - event.first;
   push(event);
   return true;

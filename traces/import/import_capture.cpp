@@ -21,7 +21,8 @@ constexpr std::size_t kRecordsAtOnce = 4096;
 constexpr std::uint64_t kMostTables = 1ULL << 30;     // Bytes of kernels, allocations and slabs together.
 constexpr std::uint64_t kMostRangeBytes = 32 * 256;   // What the lanes of a warp reach at once; more is damage.
 constexpr std::uint64_t kMostCopyBytes = 1ULL << 26;  // Of one bulk copy or box row: far above the shared memory of an SM.
-constexpr double kMostWork = 1e15;                    // FLOP of one marker.
+constexpr double kMostWork = 1e12;                    // FLOP of one marker: a step, which it may fill alone, takes kMostStepWork.
+static_assert(kMostWork + 2 * kMostStepFlop <= kMostStepWork);
 
 static_assert(std::endian::native == std::endian::little, "the file's structs are read as they stand");
 

@@ -3,71 +3,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
-#include <cmath>
-#include <nlohmann/json.hpp>
 #include <unordered_map>
 
 #include "traces/import/json_stream.hpp"
+#include "traces/import/kineto_json.hpp"
 
 namespace rooftrace {
 namespace {
 
-using Json = nlohmann::json;
+using namespace kineto;
 
 constexpr std::size_t kDeepest = 32;
-constexpr std::size_t kMostNodes = 100'000;  // Values inside one event.
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
-
-/// An argument by its lower-case name.
-const Json* find(const Json& object, std::string_view wanted) {
-  if (!object.is_object()) return nullptr;
-  for (const auto& [key, value] : object.items()) {
-    if (lower(key) == wanted) return &value;
-  }
-  return nullptr;
-}
-
-/// Numbers come as numbers or, in older files, as text.
-std::optional<double> number(const Json* value) {
-  if (value == nullptr) return std::nullopt;
-  if (value->is_number()) {
-    const double n = value->get<double>();
-    return std::isfinite(n) ? std::optional(n) : std::nullopt;
-  }
-  if (!value->is_string()) return std::nullopt;
-  const auto& text = value->get_ref<const std::string&>();
-  char* end = nullptr;
-  const double n = std::strtod(text.c_str(), &end);
-  if (text.empty() || end != text.c_str() + text.size() || !std::isfinite(n)) return std::nullopt;
-  return n;
-}
-
-std::uint64_t whole(const Json* value, std::uint64_t otherwise = 0) {
-  const auto n = number(value);
-  return n && *n >= 0 && *n < 9e18 ? static_cast<std::uint64_t>(*n) : otherwise;
-}
-
-std::string text_of(const Json* value) {
-  if (value == nullptr) return "";
-  if (value->is_string()) return value->get<std::string>();
-  if (value->is_boolean()) return value->get<bool>() ? "True" : "False";
-  return "";
-}
-
-std::array<std::uint32_t, 3> sides(const Json* value) {
-  std::array<std::uint32_t, 3> out{1, 1, 1};
-  if (value == nullptr || !value->is_array()) return out;
-  for (std::size_t i = 0; i < 3 && i < value->size(); ++i) {
-    out[i] = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(whole(&(*value)[i], 1), 1, UINT32_MAX));
-  }
-  return out;
-}
+constexpr std::size_t kMostNodes = 100'000;        // Values inside one event.
+constexpr std::size_t kMostEventText = 16U << 20;  // Bytes of their texts.
+constexpr std::size_t kLongestInput = 64;          // What is kept of a type or a concrete input.
+constexpr std::uint64_t kMostKept = 2ULL << 30;    // Bytes of all operators and kernels.
+constexpr double kLongest = 1e15;                  // us of one kernel: thirty years.
 
 enum class Category : std::uint8_t { none, kernel, memcpy, memset, runtime, op };
 
@@ -130,13 +81,25 @@ class Collector {
     if (count > most) throw UserError({file_}, fmt::format("the profile holds more than {} {}", most, what));
   }
 
+  /// Beyond what a profile of hours needs, and within a file of any size, packed or not.
+  void keep(std::uint64_t bytes) {
+    kept_ += bytes;
+    if (kept_ > kMostKept) throw UserError({file_}, fmt::format("its operators and kernels need more than {} GiB", kMostKept >> 30));
+  }
+
+  static double duration(const Json& event) { return std::clamp(number(find(event, "dur")).value_or(0), 0.0, kLongest); }
+
   void take_operator(const Json& event, const Json& args, std::uint64_t external) {
     KinetoOperator op;
     op.name = text_of(find(event, "name"));
     op.begin = number(find(event, "ts")).value_or(0);
-    op.end = op.begin + std::max(0.0, number(find(event, "dur")).value_or(0));
+    op.end = op.begin + duration(event);
     op.thread = whole(find(event, "tid"));
     read_inputs(args, op);
+    std::uint64_t bytes = sizeof(op) + op.name.size();
+    for (const KinetoTensor& tensor : op.inputs) bytes += sizeof(tensor) + tensor.type.size() + tensor.dims.size() * sizeof(tensor.dims[0]);
+    for (const std::string& text : op.concrete) bytes += sizeof(text) + text.size();
+    keep(bytes);
     if (external != kNoId) operators_[external] = static_cast<std::int64_t>(profile_.operators.size());
     profile_.operators.push_back(std::move(op));
     check_count(profile_.operators.size(), kMostOperators, "operators");
@@ -147,7 +110,8 @@ class Collector {
     const Json* const types = find(args, "input type");
     const Json* const concrete = find(args, "concrete inputs");
     if (concrete != nullptr && concrete->is_array()) {
-      for (std::size_t i = 0; i < concrete->size() && i < kMostTensorsOfOperator; ++i) op.concrete.push_back(text_of(&(*concrete)[i]));
+      for (std::size_t i = 0; i < concrete->size() && i < kMostTensorsOfOperator; ++i)
+        op.concrete.push_back(text_of(&(*concrete)[i], kLongestInput));
     }
     if (dims == nullptr || !dims->is_array()) return;
     for (std::size_t i = 0; i < dims->size() && op.inputs.size() < kMostTensorsOfOperator; ++i) {
@@ -167,7 +131,7 @@ class Collector {
 
   static KinetoTensor tensor(const Json& dims, const Json* type) {
     KinetoTensor out;
-    out.type = text_of(type);
+    out.type = text_of(type, kLongestInput);
     if (!dims.is_array()) return out;
     for (std::size_t i = 0; i < dims.size() && i < 16; ++i) {
       const auto n = number(&dims[i]);
@@ -183,15 +147,17 @@ class Collector {
                                               : KinetoGpuEvent::Kind::memset;
     gpu.name = text_of(find(event, "name"));
     gpu.begin = number(find(event, "ts")).value_or(0);
-    gpu.duration = std::max(0.0, number(find(event, "dur")).value_or(0));
+    gpu.duration = duration(event);
     gpu.device = static_cast<std::int64_t>(whole(find(args, "device")));
     gpu.stream = whole(find(args, "stream"));
     gpu.bytes = whole(find(args, "bytes"));
     gpu.grid = sides(find(args, "grid"));
     gpu.block = sides(find(args, "block"));
     gpu.elements = whole(find(args, "in msg nelems"));
+    gpu.elements_out = whole(find(args, "out msg nelems"));
     gpu.ranks = static_cast<std::uint32_t>(std::min<std::uint64_t>(whole(find(args, "group size")), UINT32_MAX));
-    gpu.type = text_of(find(args, "dtype"));
+    gpu.type = text_of(find(args, "dtype"), kLongestInput);
+    keep(sizeof(gpu) + gpu.name.size() + gpu.type.size());
     gpu.op = static_cast<std::int64_t>(keys_.size());
     profile_.gpu.push_back(std::move(gpu));
     check_count(profile_.gpu.size(), kMostGpuEvents, "kernels and copies");
@@ -230,6 +196,7 @@ class Collector {
 
   std::string file_;
   KinetoProfile profile_;
+  std::uint64_t kept_ = 0;
   std::unordered_map<std::uint64_t, std::uint64_t> launches_;  ///< Correlation -> External id.
   std::unordered_map<std::uint64_t, std::int64_t> operators_;  ///< External id -> index.
   std::vector<std::pair<std::uint64_t, std::uint64_t>> keys_;  ///< Of GPU events: correlation, External id.
@@ -245,7 +212,11 @@ class Handler final : public nlohmann::json_sax<Json> {
   bool number_integer(number_integer_t n) override { return value(n); }
   bool number_unsigned(number_unsigned_t n) override { return value(n); }
   bool number_float(number_float_t n, const string_t&) override { return value(n); }
-  bool string(string_t& s) override { return value(s); }
+  bool string(string_t& s) override {
+    if (!building()) return true;
+    count_text(s);
+    return value(s);
+  }
   bool binary(binary_t&) override { return value(nullptr); }
   bool start_object(std::size_t) override { return open(Json::object()); }
   bool start_array(std::size_t) override { return open(Json::array()); }
@@ -256,6 +227,7 @@ class Handler final : public nlohmann::json_sax<Json> {
       if (depth_ == 1) in_events_ = k == "traceEvents";
     } else {
       key_ = k;
+      count_text(k);
     }
     return true;
   }
@@ -270,6 +242,12 @@ class Handler final : public nlohmann::json_sax<Json> {
 
  private:
   [[nodiscard]] bool building() const { return !stack_.empty(); }
+
+  void count_text(const std::string& text) {
+    text_ += text.size();
+    if (text_ > kMostEventText)
+      throw UserError(stream_.place(), fmt::format("one event holds more than {} MiB of text", kMostEventText >> 20));
+  }
 
   bool value(Json v) {
     if (building()) add(std::move(v));
@@ -294,7 +272,7 @@ class Handler final : public nlohmann::json_sax<Json> {
       found_ = in_events_ = bare_ = true;
     } else if (in_events_ && depth_ == (bare_ ? 2U : 3U) && v.is_object()) {
       event_ = std::move(v);
-      nodes_ = 0;
+      nodes_ = text_ = 0;
       stack_.push_back(&event_);
     }
     return true;
@@ -316,7 +294,7 @@ class Handler final : public nlohmann::json_sax<Json> {
   Json event_;
   std::vector<Json*> stack_;  ///< Pointers stay good: a container is only added to while it is the last one.
   std::string key_;
-  std::size_t depth_ = 0, nodes_ = 0;
+  std::size_t depth_ = 0, nodes_ = 0, text_ = 0;
   bool in_events_ = false, found_ = false, bare_ = false;
 };
 
@@ -324,7 +302,8 @@ class Handler final : public nlohmann::json_sax<Json> {
 
 KinetoProfile read_kineto(ByteSource& text) {
   JsonStream stream(text);
-  if (!stream.over() && stream.current() == '\x1f') throw UserError({text.name()}, "is compressed with gzip; unpack it first (gunzip)");
+  if (!stream.over() && stream.current() == '\x1f')
+    throw UserError({text.name()}, "is compressed with gzip twice; unpack it once (gunzip)");
   Collector collector(text.name());
   Handler handler(stream, collector);
   Json::sax_parse(JsonIterator(stream), JsonIterator(), &handler);
