@@ -56,6 +56,7 @@ class ByteSet {
   void fill_region(std::uint64_t region) {
     (void)full_word(region * kRegion);
     Region& words = *last_full_;
+    if (std::all_of(words.begin(), words.end(), [](std::uint64_t word) { return word == UINT64_MAX; })) return;
     std::uint64_t there = 0;
     for (std::uint64_t page = 0; page < kRegion; ++page) {
       if ((words[page / 64] >> page % 64 & 1) != 0) {

@@ -102,7 +102,7 @@ void BlockLowering::take(const Event& event, Warp& warp, L1Filter& l1, const Emi
     // Pieces of one role together, so that an even pattern stays one access.
     const TensorRole role = places[at].role;
     scratch_.clear();
-    for (; at < places.size() && places[at].role == role; ++at) {
+    for (; at < places.size() && places[at].role == role && scratch_.size() < kStepAccesses; ++at) {
       const SectorRun& run = places[at].run;
       if (event.kind == Kind::reduce) l1.drop(run);
       if (!load || !event.through_l1) {

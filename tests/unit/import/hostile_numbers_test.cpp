@@ -45,6 +45,23 @@ TEST(HostileNumbers, AnAllocationInTheLastSectorOfAll) {
   EXPECT_EQ(out[1].run, (SectorRun{to, 1}));
 }
 
+TEST(HostileNumbers, OneCopyThroughManyAllocationsIsSeveralSteps) {
+  // 20,000 allocations of 32 bytes, each 96 bytes from the one before and one of three 32 bytes off: no even pattern, 2 MiB apart here.
+  AddressRebase rebase;
+  constexpr std::uint64_t kMany = 20'000, kBase = 0x7f0000000000;
+  for (std::uint64_t i = 0; i < kMany; ++i) (void)rebase.add_allocation(kBase + 96 * i + (i % 3 == 0 ? 32 : 0), 32, TensorRole::kv);
+  ImportSummary summary;
+  BlockLowering lowering(rebase, summary);
+  L1Filter l1(0);
+  ASSERT_TRUE(lowering.access(AccessOp::load, false, {{kBase, 3 * kMany}}));
+  std::uint64_t bytes = 0;
+  lowering.lower(l1, [&](const Step& step) {
+    EXPECT_LE(step.loads.size(), 2 * kStepAccesses);
+    for (const Access& access : step.loads) bytes += access.bytes();
+  });
+  EXPECT_EQ(bytes, 96 * kMany);
+}
+
 TEST(HostileNumbers, ALongReductionEmptiesL1InOneWalk) {
   // A million reductions of 64 MiB, each 2^21 sectors: sector by sector that were 2^41 lookups.
   L1Filter l1(64 * 128);
