@@ -3,22 +3,77 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_map>
+#include <cctype>
+#include <cmath>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
 
 #include "traces/import/json_stream.hpp"
-#include "traces/import/kineto_json.hpp"
+#include "traces/import/kineto_join.hpp"
 
 namespace rooftrace {
 namespace {
 
-using namespace kineto;
+using Json = nlohmann::json;
 
 constexpr std::size_t kDeepest = 32;
 constexpr std::size_t kMostNodes = 100'000;        // Values inside one event.
 constexpr std::size_t kMostEventText = 16U << 20;  // Bytes of their texts.
-constexpr std::size_t kLongestInput = 64;          // What is kept of a type or a concrete input.
-constexpr std::uint64_t kMostKept = 2ULL << 30;    // Bytes of all operators and kernels.
-constexpr double kLongest = 1e15;                  // us of one kernel: thirty years.
+constexpr std::size_t kLongestName = 4096;
+constexpr std::size_t kLongestInput = 64;        // What is kept of a type or a concrete input.
+constexpr std::uint64_t kMostKept = 2ULL << 30;  // Bytes of all operators and kernels.
+constexpr double kLongest = 1e15;                // us of one kernel: thirty years.
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
+
+/// An argument by its lower-case name.
+const Json* find(const Json& object, std::string_view wanted) {
+  if (!object.is_object()) return nullptr;
+  for (const auto& [key, value] : object.items()) {
+    if (lower(key) == wanted) return &value;
+  }
+  return nullptr;
+}
+
+/// Numbers come as numbers or, in older files, as text.
+std::optional<double> number(const Json* value) {
+  if (value == nullptr) return std::nullopt;
+  if (value->is_number()) {
+    const double n = value->get<double>();
+    return std::isfinite(n) ? std::optional(n) : std::nullopt;
+  }
+  if (!value->is_string()) return std::nullopt;
+  const auto& text = value->get_ref<const std::string&>();
+  char* end = nullptr;
+  const double n = std::strtod(text.c_str(), &end);
+  if (text.empty() || end != text.c_str() + text.size() || !std::isfinite(n)) return std::nullopt;
+  return n;
+}
+
+std::uint64_t whole(const Json* value, std::uint64_t otherwise = 0) {
+  const auto n = number(value);
+  return n && *n >= 0 && *n < 9e18 ? static_cast<std::uint64_t>(*n) : otherwise;
+}
+
+std::string text_of(const Json* value, std::size_t longest = kLongestName) {
+  if (value == nullptr) return "";
+  if (value->is_string()) return value->get_ref<const std::string&>().substr(0, longest);
+  if (value->is_boolean()) return value->get<bool>() ? "True" : "False";
+  return "";
+}
+
+std::array<std::uint32_t, 3> sides(const Json* value) {
+  std::array<std::uint32_t, 3> out{1, 1, 1};
+  if (value == nullptr || !value->is_array()) return out;
+  for (std::size_t i = 0; i < 3 && i < value->size(); ++i) {
+    out[i] = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(whole(&(*value)[i], 1), 1, UINT32_MAX));
+  }
+  return out;
+}
 
 enum class Category : std::uint8_t { none, kernel, memcpy, memset, runtime, op };
 
@@ -49,17 +104,12 @@ class Collector {
   }
 
   KinetoProfile finish() {
-    std::stable_sort(profile_.gpu.begin(), profile_.gpu.end(), [](const auto& a, const auto& b) { return a.begin < b.begin; });
-    find_parents();
-    for (KinetoGpuEvent& event : profile_.gpu) {
-      const auto& [correlation, external] = keys_[static_cast<std::size_t>(event.op)];  // Until here: its index.
-      event.op = join(correlation, external);
-    }
+    join_.join(profile_);
     return std::move(profile_);
   }
 
  private:
-  static constexpr std::uint64_t kNoId = UINT64_MAX;
+  static constexpr std::uint64_t kNoId = KinetoJoin::kNoId;
 
   void take(const Json& event, Category category) {
     static const Json kNothing = Json::object();
@@ -67,13 +117,13 @@ class Collector {
     const Json& args = found != nullptr ? *found : kNothing;
     const std::uint64_t correlation = whole(find(args, "correlation"), kNoId), external = whole(find(args, "external id"), kNoId);
     if (category == Category::runtime) {
-      if (correlation != kNoId && external != kNoId) launches_[correlation] = external;
-      check_count(launches_.size(), kMostOperators, "runtime calls");
+      join_.add_launch(correlation, external);
+      check_count(join_.launches(), kMostOperators, "runtime calls");
     } else if (category == Category::op) {
       take_operator(event, args, external);
     } else {
       take_gpu(event, args, category);
-      keys_.emplace_back(correlation, external);
+      join_.add_gpu_event(correlation, external);
     }
   }
 
@@ -100,7 +150,7 @@ class Collector {
     for (const KinetoTensor& tensor : op.inputs) bytes += sizeof(tensor) + tensor.type.size() + tensor.dims.size() * sizeof(tensor.dims[0]);
     for (const std::string& text : op.concrete) bytes += sizeof(text) + text.size();
     keep(bytes);
-    if (external != kNoId) operators_[external] = static_cast<std::int64_t>(profile_.operators.size());
+    join_.add_operator(external);
     profile_.operators.push_back(std::move(op));
     check_count(profile_.operators.size(), kMostOperators, "operators");
   }
@@ -158,48 +208,14 @@ class Collector {
     gpu.ranks = static_cast<std::uint32_t>(std::min<std::uint64_t>(whole(find(args, "group size")), UINT32_MAX));
     gpu.type = text_of(find(args, "dtype"), kLongestInput);
     keep(sizeof(gpu) + gpu.name.size() + gpu.type.size());
-    gpu.op = static_cast<std::int64_t>(keys_.size());
     profile_.gpu.push_back(std::move(gpu));
     check_count(profile_.gpu.size(), kMostGpuEvents, "kernels and copies");
-  }
-
-  [[nodiscard]] std::int64_t join(std::uint64_t correlation, std::uint64_t external) const {
-    if (const auto op = operators_.find(external); external != kNoId && op != operators_.end()) return op->second;
-    const auto launch = launches_.find(correlation);
-    if (correlation == kNoId || launch == launches_.end()) return -1;
-    const auto op = operators_.find(launch->second);
-    return op == operators_.end() ? -1 : op->second;
-  }
-
-  /// The operator around each: on its thread, the innermost that begins before and ends after it.
-  void find_parents() {
-    std::vector<std::int64_t> order(profile_.operators.size());
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
-    const auto& ops = profile_.operators;
-    std::stable_sort(order.begin(), order.end(), [&](std::int64_t x, std::int64_t y) {
-      const KinetoOperator &a = ops[static_cast<std::size_t>(x)], &b = ops[static_cast<std::size_t>(y)];
-      if (a.thread != b.thread) return a.thread < b.thread;
-      return a.begin != b.begin ? a.begin < b.begin : a.end > b.end;
-    });
-    std::vector<std::int64_t> open;
-    for (const std::int64_t i : order) {
-      KinetoOperator& op = profile_.operators[static_cast<std::size_t>(i)];
-      while (!open.empty()) {
-        const KinetoOperator& around = ops[static_cast<std::size_t>(open.back())];
-        if (around.thread == op.thread && around.end >= op.end) break;
-        open.pop_back();
-      }
-      if (!open.empty()) op.parent = open.back();
-      open.push_back(i);
-    }
   }
 
   std::string file_;
   KinetoProfile profile_;
   std::uint64_t kept_ = 0;
-  std::unordered_map<std::uint64_t, std::uint64_t> launches_;  ///< Correlation -> External id.
-  std::unordered_map<std::uint64_t, std::int64_t> operators_;  ///< External id -> index.
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> keys_;  ///< Of GPU events: correlation, External id.
+  KinetoJoin join_;
 };
 
 /// Builds one event at a time and forgets everything else.
