@@ -22,6 +22,11 @@ class ByteSet {
   void insert(std::uint64_t begin, std::uint64_t end) {
     while (begin < end) {
       const std::uint64_t page = begin / kPage;
+      if (end - begin >= kRegion * kPage && page % kRegion == 0 && begin % kPage == 0) {
+        fill_region(page / kRegion);
+        begin += kRegion * kPage;
+        continue;
+      }
       const std::uint64_t stop = std::min(end, (page + 1) * kPage);
       insert_in_page(page, begin % kPage, stop - begin);
       begin = stop;
@@ -45,6 +50,25 @@ class ByteSet {
       last_region_ = region;
     }
     return (*last_full_)[page % kRegion / 64];
+  }
+
+  /// All of a region at once: what lies in it partly is full now.
+  void fill_region(std::uint64_t region) {
+    (void)full_word(region * kRegion);
+    Region& words = *last_full_;
+    if (std::all_of(words.begin(), words.end(), [](std::uint64_t word) { return word == UINT64_MAX; })) return;
+    std::uint64_t there = 0;
+    for (std::uint64_t page = 0; page < kRegion; ++page) {
+      if ((words[page / 64] >> page % 64 & 1) != 0) {
+        there += kPage;
+      } else if (const auto found = partial_.find(region * kRegion + page); found != partial_.end()) {
+        there += found->second.count;
+        partial_.erase(found);
+      }
+    }
+    size_ += kRegion * kPage - there;
+    words.fill(UINT64_MAX);
+    last_ = nullptr;
   }
 
   void insert_in_page(std::uint64_t page, std::uint64_t offset, std::uint64_t count) {

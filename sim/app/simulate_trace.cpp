@@ -13,6 +13,7 @@
 #include "sim/app/run.hpp"
 #include "sim/app/run_stages.hpp"
 #include "sim/app/scenario.hpp"
+#include "sim/app/trace_memory.hpp"
 #include "sim/app/version.hpp"
 #include "sim/core/error.hpp"
 #include "sim/core/names.hpp"
@@ -104,7 +105,10 @@ RunResult simulate_trace(const Options& options, unsigned threads) {
   describe(stages, result);
   result.config = config_text(file, result, hardware.yaml);
 
-  for (const TraceFileStage* stage : stages) check_machine(result.machine, file, stage->info);
+  for (const TraceFileStage* stage : stages) {
+    check_machine(result.machine, file, stage->info);
+    check_trace_memory(result.machine, file, static_cast<std::size_t>(stage - file.stages.data()));
+  }
   result.stages = run_stages(stages.size(), threads, [&](std::size_t i) {
     const TraceStageInfo& info = stages[i]->info;
     RunOptions run;

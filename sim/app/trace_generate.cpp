@@ -6,6 +6,7 @@
 #include "sim/app/atomic_file.hpp"
 #include "sim/app/kernel_filter.hpp"
 #include "sim/app/run_scenario.hpp"
+#include "sim/app/trace_memory.hpp"
 #include "sim/app/version.hpp"
 #include "sim/core/error.hpp"
 #include "traces/file/save_trace.hpp"
@@ -37,6 +38,8 @@ void generate_trace_file(const Scenario& scenario, const std::string& command, c
   sink->add_note("source", std::string("rooftrace ") + version());
   sink->add_note("command", command);
   sink->add_note("scenario", scenario.config);
+  for (std::size_t i = 0; i < scenario.stages.size(); ++i)
+    sink->add_note(memory_note_key(i), memory_note(memory_need(scenario.model, scenario.stages[i])));
   for (const WorkloadOptions& stage : scenario.stages) {
     Trace trace = trace_workload(scenario, stage);
     if (!kernels.empty()) trace = keep_kernels(trace, chosen_kernels(trace, kernels));

@@ -14,6 +14,7 @@
 #include "sim/core/error.hpp"
 #include "sim/core/units.hpp"
 #include "traces/file/trace_writer.hpp"
+#include "traces/import/gzip_source.hpp"
 #include "traces/import/import_accelsim.hpp"
 #include "traces/import/import_capture.hpp"
 #include "traces/import/import_csv.hpp"
@@ -28,7 +29,7 @@ ImportSummary accelsim(const std::string& path, const ImportOptions& options, Tr
   return import_accelsim(path, options, sink);
 }
 ImportSummary kineto(const std::string& path, const ImportOptions& options, TraceSink& sink) {
-  return import_kineto(*open_file(path), options, sink);
+  return import_kineto(*unpack_if_gzip(open_file(path)), options, sink);
 }
 ImportSummary rooftrace_capture(const std::string& path, const ImportOptions& options, TraceSink& sink) {
   return import_capture(open_seekable(path), options, sink);
@@ -99,6 +100,8 @@ int import_trace(const Options& options) {
       for (const auto& [key, value] : summary.notes()) sink->add_note(key, value);
       sink->finish();
     } catch (const std::invalid_argument& error) {  // More than a trace file may hold.
+      throw UserError({input}, error.what());
+    } catch (const std::length_error& error) {  // Accesses scattered over more pages than are counted.
       throw UserError({input}, error.what());
     }
   });

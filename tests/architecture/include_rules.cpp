@@ -57,7 +57,7 @@ const std::vector<LibraryRule>& library_rules() {
       {"H5", "HDF5", R"(sim/app/report_hdf5[a-z0-9_]*\.cpp|traces/file/(column_file_read|column_file_write|hdf5_calls)\.cpp)"},
       {"tbb/", "TBB", R"(sim/app/(run_stages|sweep_run|validate_run)\.cpp|traces/file/chunk_pipeline\.cpp)"},
       {"oneapi/tbb", "TBB", R"(sim/app/(run_stages|sweep_run|validate_run)\.cpp|traces/file/chunk_pipeline\.cpp)"},
-      {"zlib.h", "zlib", R"(traces/file/chunk_codec\.cpp)"},
+      {"zlib.h", "zlib", R"(traces/file/chunk_codec\.cpp|traces/import/gzip_source\.cpp)"},
       {"yaml-cpp/", "yaml-cpp", R"(sim/core/config[a-z0-9_]*\.cpp)"},
       {"nlohmann/", "nlohmann-json", R"((sim/app|traces|traces/import)/[^/]*\.cpp)"},
       {"lzma.h", "liblzma", R"(traces/import/byte_source\.cpp)"},

@@ -4,6 +4,7 @@
 Environment: ROOFTRACE is the program, ROOFTRACE_SOURCE_DIR the repository.
 """
 
+import gzip
 import json
 import lzma
 import os
@@ -14,6 +15,7 @@ import struct
 import subprocess
 import sys
 import unittest
+import zlib
 
 from _program_case import ProgramCase
 
@@ -157,6 +159,21 @@ class Others(ImportCase):
         for event in ran:
             self.assertIn(json.dumps(event["name"])[1:-1], report + dump)
 
+    def test_kineto_packed_is_the_same(self):
+        plain = (KINETO / "two_layers.json").read_bytes()
+        self.write("p.json.gz", gzip.compress(plain))
+        report, _ = self.take("kineto", "p.json.gz")
+        self.assertEqual(report, self.take("kineto", KINETO / "two_layers.json")[0])
+        self.write("p.json.gz", gzip.compress(plain)[:-100])
+        self.assertRegex(self.refuse("kineto", "p.json.gz"), r"p\.json\.gz: byte \d+: ends in the middle: the \.gz file is cut off")
+        # 2 GiB of blanks: refused long before they are all read, in little memory.
+        packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+        bomb = b"".join(packer.compress(b" " * (1 << 24)) for _ in range(128)) + packer.flush()
+        self.write("bomb.json.gz", bomb)
+        limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))  # noqa: E731
+        done = self.run_program("trace", "import", "--format", "kineto", "bomb.json.gz", "-o", "no.trace.h5", code=2, preexec_fn=limit)
+        self.assertIn("unpacks to more than 300 times its size", done.stderr)
+
     def test_kineto_mistakes(self):
         self.write("p.json", '{"traceEvents": [\n{"ph": "X" "cat"}]}')
         self.assertRegex(self.refuse("kineto", "p.json"), r"p\.json:2:\d+: is not JSON")
@@ -183,6 +200,13 @@ class Others(ImportCase):
         self.assertTrue(result["stages"])
         self.write("t.csv", CSV.replace("store", "stroe"))
         self.assertIn('t.csv:3:5: op "stroe" is not load, store or reduce; did you mean "store"?', self.refuse("csv", "t.csv"))
+
+    def test_what_touches_more_than_the_memory_does_not_fit(self):
+        # 64 blocks that load 1 MiB each on a machine of 60 MB.
+        self.write("t.csv", "block,step,op,address,bytes\n" + "".join(f"{b},0,load,{b << 20},1048576\n" for b in range(64)))
+        self.take("csv", "t.csv")
+        said = self.run_program("simulate", "--trace", "t.trace.h5", "--hardware", "h100-sxm", "--set", "hardware.hbm.capacity=60 MB", code=2).stderr
+        self.assertIn('t.trace.h5: kernel 0 ("kernel") touches 67.1 MB, more than the 60 MB of h100-sxm', said)
 
     def test_the_same_bytes_every_time(self):
         self.take("accelsim", ACCELSIM / "kernelslist.g", "--threads", "1", out="a.trace.h5")

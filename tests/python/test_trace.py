@@ -228,6 +228,38 @@ class Mistakes(TraceCase):
         self.generate(*SMALL, "--tp", "8")
         self.assertIn("traced on 8 GPUs", self.refused("simulate", "--trace", "t.trace.h5", "--hardware", "h100-sxm", "--set", "hardware.node.gpus=4"))
 
+    def test_a_trace_of_a_job_that_does_not_fit(self):
+        # 16.1 GB of weights and little more, made for a machine that has room, on one that has 16 GB; the scenario itself says the same.
+        whole = [*LLAMA, "--stage", "decode", "--context", "512", "--kernel", "lm_head"]
+        self.generate(*whole)
+        small = ["--hardware", "h100-sxm", "--set", "hardware.hbm.capacity=16 GB"]
+        said = self.refused("simulate", "--trace", "t.trace.h5", *small)
+        self.assertRegex(said, r"t\.trace\.h5: llama-3\.1-8b decode does not fit h100-sxm: weights 16\.1 GB \+ KV .* per GPU, memory 16 GB")
+        self.assertIn("does not fit h100-sxm: weights 16.1 GB + KV", self.refused("simulate", *LLAMA, "--stage", "decode", "--context", "512", *small[2:]))
+        self.run_program("simulate", "--trace", "t.trace.h5", "--hardware", "h100-sxm", "--set", "hardware.hbm.capacity=17 GB", "--fidelity", "bound")
+        # Half of a 70B in host memory: more than a node with 64 GB of it keeps for all.
+        self.generate("--hardware", "h200-sxm", "--model", "llama-3.1-70b", "--stage", "decode", "--context", "512", "--offload", "weights=0.5",
+                      "--kernel", "lm_head", name="host.trace.h5")
+        said = self.refused("simulate", "--trace", "host.trace.h5", "--hardware", "h200-sxm", "--set", "hardware.host.capacity=64 GB")
+        self.assertIn("per GPU in host memory, which holds 64 GB for 1 GPU", said)
+
+    def test_memory_notes_that_lie(self):
+        self.generate(*SMALL)
+
+        def rewrite(text):
+            """The note's text in place: as long as it was."""
+            shutil.copy(self.folder / "t.trace.h5", self.folder / "bad.trace.h5")
+            with h5py.File(self.folder / "bad.trace.h5", "r+") as file:
+                byte = file["text/byte"][()]
+                at = byte.tobytes().index(b"weights=")
+                byte[at:at + len(text)] = np.frombuffer(text.encode(), dtype="u1")
+                file["text/byte"][...] = byte
+            return self.refused("simulate", "--trace", "bad.trace.h5", "--hardware", "h100-sxm", "--fidelity", "bound")
+
+        self.assertIn('note memory.0: "weighty=', rewrite("weighty="))
+        self.assertIn("is not WORD=BYTES", rewrite("weights=x"))
+        self.assertIn("is not WORD=BYTES", rewrite("weights=9999999999999999"))
+
     def change(self, edit):
         shutil.copy(SAMPLES / "gemm_decode.trace.h5", self.folder / "bad.trace.h5")
         with h5py.File(self.folder / "bad.trace.h5", "r+") as file:

@@ -1,7 +1,8 @@
-// Writers of the packed trace formats, for tests: .xz, and .tracez from instruction lines.
+// Writers of the packed trace formats, for tests: .xz, .gz, and .tracez from instruction lines.
 #pragma once
 
 #include <lzma.h>
+#include <zlib.h>
 #include <zstd.h>
 
 #include <cstdint>
@@ -18,6 +19,21 @@ inline std::string xz_packed(const std::string& text, std::uint32_t preset = 1) 
                                               text.size(), reinterpret_cast<std::uint8_t*>(out.data()), &size, out.size());
   if (result != LZMA_OK) throw std::runtime_error("xz");
   out.resize(size);
+  return out;
+}
+
+inline std::string gzip_packed(const std::string& text) {
+  z_stream z{};
+  if (deflateInit2(&z, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK) throw std::runtime_error("gzip");
+  std::string out(deflateBound(&z, text.size()), '\0');
+  z.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(text.data()));
+  z.avail_in = static_cast<uInt>(text.size());
+  z.next_out = reinterpret_cast<Bytef*>(out.data());
+  z.avail_out = static_cast<uInt>(out.size());
+  const int result = deflate(&z, Z_FINISH);
+  out.resize(z.total_out);
+  deflateEnd(&z);
+  if (result != Z_STREAM_END) throw std::runtime_error("gzip");
   return out;
 }
 

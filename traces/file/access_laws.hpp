@@ -12,6 +12,7 @@ namespace rooftrace::trace_file {
 [[nodiscard]] inline std::string broken_shape(const Access& access, std::uint64_t& extent) {
   extent = 0;
   if (access.rows == 0 || access.row_bytes == 0) return "an access of no bytes";
+  if (access.rows > kMostAccessRows) return "an access of more than 2^20 rows";
   if (access.multicast == 0) return "multicast is zero";
   if (access.multicast != 1 && access.op != AccessOp::load) return "a multicast store";
   if (access.bytes() > kMostAccessBytes) return "an access of more than 4 GiB";

@@ -86,7 +86,8 @@ void StageRecords::fill(const KernelBlocks& kernel, std::uint32_t block, std::ui
   const bool last = step + 1 == steps;
   const std::uint64_t behind = last ? next_of(Column::block_first_access, block_row, Table::access)
                                     : first_access + columns_.at<std::uint32_t>(Column::step_first_access, step_row + 1);
-  if (first > columns_.source().rows(Table::access) || first + count != behind)
+  const std::uint64_t all = columns_.source().rows(Table::access);
+  if (first_access > all || first > all || first + count != behind)
     fail(kernel, block, step, fmt::format("its {} accesses from row {} on do not end where others begin", count, first));
 
   if (kind.timing.after > kernel.longest_wait)

@@ -44,6 +44,7 @@ inline constexpr std::uint32_t kMostDepth = 1024;               ///< Kernel.dept
 inline constexpr std::uint32_t kMostBlocksPerSm = 1024;         ///< Kernel.blocks_per_sm.
 inline constexpr std::uint64_t kMostStepAccesses = 1ULL << 20;  ///< Loads and stores of one step.
 inline constexpr std::uint64_t kMostAccessBytes = 1ULL << 32;   ///< rows * row_bytes of one access.
+inline constexpr std::uint32_t kMostAccessRows = 1U << 20;      ///< Of one access: who checks it walks them one by one.
 inline constexpr std::uint32_t kMostWait = 65536;               ///< Kernel.longest_wait.
 inline constexpr double kMostStepWork = 1099511627776.0;        ///< 2^40 FLOP or operations per pipe and step: tens of seconds of one SM.
 

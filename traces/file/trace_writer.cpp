@@ -70,6 +70,7 @@ class Writer final : public TraceSink {
     index_ = static_cast<std::uint32_t>(grids_.size());
     require(kernels_++ < kMostKernels, "more kernels than a trace may have");
     check(kernel);
+    if (const auto& ns = extras.measured_ns; ns) require(*ns >= 0 && std::isfinite(*ns), "a measured duration that is none");
     state_ = State::in_kernel;
     kernel_ = kernel;
     kernel_.program.reset();
@@ -177,6 +178,11 @@ class Writer final : public TraceSink {
     need(kernel.depth > 0 && kernel.depth <= kMostDepth, "depth is not 1 to 1024");
     need(kernel.label.size() <= kMostLabelBytes, "the label is longer than 4096 bytes");
     need(kernel.layer >= -1, "layer is below -1");
+    need(kernel.longest_wait <= kMostWait, "longest_wait is more than 2^16");
+    need(kernel.tensor_share > 0 && kernel.tensor_share <= 1, "tensor_share is not a share above 0, at most 1");
+    need(kernel.exposed >= 0 && kernel.exposed <= 1, "exposed is not a share from 0 to 1");
+    for (const Footprint& f : kernel.footprint)
+      need(f.read <= kAddressSpace && f.written <= kAddressSpace, "a footprint of more bytes than there are addresses");
     for (const double work : kernel.work) need(work >= 0 && std::isfinite(work), "work is negative, infinite or no number");
     for (const std::uint32_t earlier : kernel.waits_for) need(earlier < index_, "waits for a kernel that is not earlier");
     need((waits_ += kernel.waits_for.size()) <= kMostWaits, "more waits than a trace may have");

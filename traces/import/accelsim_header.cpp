@@ -9,10 +9,11 @@
 namespace rooftrace {
 namespace {
 
-constexpr std::size_t kMostListed = 1 << 20;         // Kernels and copies of one list.
-constexpr std::uint64_t kMostCopied = 1ULL << 38;    // Bytes of one copy: 256 GiB, more than any GPU holds.
-constexpr std::uint64_t kMostSharedBytes = 1 << 20;  // 228 KiB today.
-constexpr std::uint32_t kMostGridSide = 0x7FFFFFFF;  // CUDA's limit.
+constexpr std::size_t kMostListed = 1 << 20;            // Kernels and copies of one list.
+constexpr std::uint64_t kMostCopied = 1ULL << 38;       // Bytes of one copy: 256 GiB, more than any GPU holds.
+constexpr std::uint64_t kMostCopiedInAll = 1ULL << 42;  // Bytes of all copies of a list: each 256 KiB become a step.
+constexpr std::uint64_t kMostSharedBytes = 1 << 20;     // 228 KiB today.
+constexpr std::uint32_t kMostGridSide = 0x7FFFFFFF;     // CUDA's limit.
 
 /// "-name = value": where it applies, moves `words` behind the equals sign.
 bool field(Words& words, std::string_view name) {
@@ -106,6 +107,7 @@ AccelsimHeader read_accelsim_header(LineReader& reader) {
 
 KernelList read_kernel_list(LineReader& reader, const std::string& folder) {
   KernelList list;
+  std::uint64_t copied = 0;
   std::string_view line;
   while (reader.next_filled(line)) {
     KernelListEntry entry;
@@ -127,6 +129,8 @@ KernelList read_kernel_list(LineReader& reader, const std::string& folder) {
       Words numbers(text, reader);
       entry.address = numbers.hex("the address of the copy");
       entry.bytes = numbers.decimal("the bytes of the copy", kMostCopied);
+      copied += entry.bytes;
+      if (copied > kMostCopiedInAll) reader.refuse(1, fmt::format("the copies move more than {} TiB", kMostCopiedInAll >> 40));
     } else {
       ++list.ignored;
       continue;

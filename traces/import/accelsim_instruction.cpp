@@ -10,6 +10,7 @@ namespace rooftrace {
 namespace {
 
 constexpr std::uint64_t kMostRegisters = 64;
+constexpr std::size_t kLongestOpcode = 256;             // With all its suffixes; some forty of today.
 constexpr std::uint64_t kWidestLane = 256;              // Bytes; 16 is the widest of today, and v6 counts matrices per warp.
 constexpr std::uint64_t kWidestTransfer = 1 << 24;      // Of a bulk copy in one piece.
 constexpr std::uint64_t kMostTransfers = kLongestLine;  // A line cannot hold more.
@@ -120,7 +121,8 @@ void parse_accelsim_instruction(std::string_view line, const LineReader& reader,
   out.mask = static_cast<std::uint32_t>(words.hex("the mask of lanes", UINT32_MAX));
   skip_registers(words, "the number of destination registers");
   out.opcode = words.word("the opcode");
-  if (out.opcode.front() < 'A' || out.opcode.front() > 'Z') words.refuse(fmt::format("{} is not an opcode", quoted_word(out.opcode)));
+  if (out.opcode.front() < 'A' || out.opcode.front() > 'Z' || out.opcode.size() > kLongestOpcode)
+    words.refuse(fmt::format("{} is not an opcode", quoted_word(out.opcode)));
   skip_registers(words, "the number of source registers");
   if (version >= 6 && out.opcode.find("GMMA") != std::string_view::npos) (void)words.decimal("the commit flag");
   out.tensor_copy = is_tensor_copy(out.opcode);

@@ -87,7 +87,9 @@ void AddressRebase::rebase(SectorRun run, std::vector<Place>& out) {
     Place place;
     if (after != allocations_.begin() && std::prev(after)->second.end > run.address) {
       const auto& [base, allocation] = *std::prev(after);
-      stop = std::min(stop, round_up(allocation.end, kSectorBytes));
+      // An allocation that ends in the last sector of all ends at 2^64, which does not fit: one less serves as well.
+      const bool last = allocation.end > UINT64_MAX / kSectorBytes * kSectorBytes;
+      stop = std::min(stop, last ? UINT64_MAX : round_up(allocation.end, kSectorBytes));
       place.run.address = allocation.to / kSectorBytes * kSectorBytes + (run.address - base / kSectorBytes * kSectorBytes);
       place.role = allocation.role;
     } else {

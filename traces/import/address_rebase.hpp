@@ -39,6 +39,7 @@ class AddressRebase {
   /// `run` cut where it leaves an allocation or a frame; appended to `out`.
   void rebase(SectorRun run, std::vector<Place>& out);
 
+  [[nodiscard]] const std::string& file() const { return file_; }
   [[nodiscard]] std::uint64_t frames() const { return frames_.size(); }  ///< 1 GiB frames of unknown addresses met.
 
  private:

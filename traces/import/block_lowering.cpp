@@ -37,8 +37,10 @@ bool BlockLowering::access(AccessOp op, bool through_l1, const std::vector<Secto
   event.kind = op == AccessOp::load ? Kind::load : op == AccessOp::store ? Kind::store : Kind::reduce;
   event.through_l1 = through_l1;
   event.first = static_cast<std::uint32_t>(pieces_.size());
-  for (const SectorRun& run : runs) rebase_.rebase(run, pieces_);
-  if (pieces_.size() > kMostBlockPieces) return false;
+  for (const SectorRun& run : runs) {
+    rebase_.rebase(run, pieces_);
+    if (pieces_.size() > kMostBlockPieces) return false;  // At once: one run may lie in a million allocations.
+  }
   event.count = static_cast<std::uint32_t>(pieces_.size()) - event.first;
   push(event);
   return true;
@@ -100,7 +102,7 @@ void BlockLowering::take(const Event& event, Warp& warp, L1Filter& l1, const Emi
     // Pieces of one role together, so that an even pattern stays one access.
     const TensorRole role = places[at].role;
     scratch_.clear();
-    for (; at < places.size() && places[at].role == role; ++at) {
+    for (; at < places.size() && places[at].role == role && scratch_.size() < kStepAccesses; ++at) {
       const SectorRun& run = places[at].run;
       if (event.kind == Kind::reduce) l1.drop(run);
       if (!load || !event.through_l1) {

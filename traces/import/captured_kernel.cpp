@@ -32,6 +32,7 @@ CapturedKernel::CapturedKernel(TraceSink& sink, const ImportOptions& options, Ad
                                KernelExtras extras, std::uint64_t l1_bytes)
     : sink_(sink),
       options_(options),
+      rebase_(rebase),
       summary_(summary),
       kernel_(std::move(kernel)),
       extras_(std::move(extras)),
@@ -67,10 +68,10 @@ void CapturedKernel::end_block() {
 }
 
 void CapturedKernel::end() {
+  summary_.miss_blocks(kernel_.grid - blocks_, rebase_.file());
   announce();
   sink_.end_kernel();
   summary_.blocks += blocks_;
-  summary_.blocks_missing += kernel_.grid - blocks_;
 }
 
 void add_copy_to_device(TraceSink& sink, AddressRebase& rebase, ImportSummary& summary, std::uint64_t address, std::uint64_t bytes) {

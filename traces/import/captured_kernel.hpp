@@ -37,6 +37,7 @@ class CapturedKernel {
 
   TraceSink& sink_;
   const ImportOptions& options_;
+  const AddressRebase& rebase_;
   ImportSummary& summary_;
   Kernel kernel_;
   KernelExtras extras_;

@@ -147,7 +147,7 @@ class KernelImport final : public AccelsimHandler {
 };
 
 void remark_multicasts(ImportSummary& summary, const AccelsimHeader& header, std::uint64_t count) {
-  if (count == 0) return;
+  if (count == 0 || summary.remarks.size() >= kMostSummaryWords) return;
   summary.remarks.push_back(
       fmt::format("{}: {} multicast copies, read once by the block that issued them; the blocks that receive them do not wait",
                   label_of(header.kernel_name), count));

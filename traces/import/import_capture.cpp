@@ -21,7 +21,8 @@ constexpr std::size_t kRecordsAtOnce = 4096;
 constexpr std::uint64_t kMostTables = 1ULL << 30;     // Bytes of kernels, allocations and slabs together.
 constexpr std::uint64_t kMostRangeBytes = 32 * 256;   // What the lanes of a warp reach at once; more is damage.
 constexpr std::uint64_t kMostCopyBytes = 1ULL << 26;  // Of one bulk copy or box row: far above the shared memory of an SM.
-constexpr double kMostWork = 1e15;                    // FLOP of one marker.
+constexpr double kMostWork = 1e12;                    // FLOP of one marker: a step, which it may fill alone, takes kMostStepWork.
+static_assert(kMostWork + 2 * kMostStepFlop <= kMostStepWork);
 
 static_assert(std::endian::native == std::endian::little, "the file's structs are read as they stand");
 
@@ -142,11 +143,15 @@ class Allocations {
   void before_kernel(std::uint32_t kernel) {
     std::erase_if(alive_, [&](std::size_t i) {
       const bool freed = file_.allocations[i].end_kernel <= kernel;
+      if (freed) alive_bytes_ -= file_.allocations[i].bytes;
       if (freed) rebase_.remove_allocation(file_.allocations[i].base);
       return freed;
     });
     for (; next_ < order_.size() && file_.allocations[order_[next_]].first_kernel <= kernel; ++next_) add(order_[next_], kernel);
   }
+
+  /// The most that were alive at once.
+  [[nodiscard]] std::uint64_t peak() const { return peak_; }
 
  private:
   void add(std::size_t i, std::uint32_t kernel) {
@@ -163,6 +168,8 @@ class Allocations {
     }
     sink_.add_tensor(tensor);
     alive_.push_back(i);
+    alive_bytes_ += entry.bytes;
+    peak_ = std::max(peak_, alive_bytes_);
   }
 
   const CaptureFile& file_;
@@ -170,6 +177,7 @@ class Allocations {
   TraceSink& sink_;
   std::vector<std::size_t> order_, alive_;
   std::size_t next_ = 0;
+  std::uint64_t alive_bytes_ = 0, peak_ = 0;
 };
 
 struct Unit {
@@ -370,6 +378,7 @@ ImportSummary import_capture(std::unique_ptr<Seekable> source, const ImportOptio
     captured.end();
   }
   sink.end_stage();
+  if (allocations.peak() > 0) sink.add_note("memory.0", fmt::format("allocations={}", allocations.peak()));
   return summary;
 }
 

@@ -270,9 +270,9 @@ class CsvImport {
 
   void end_kernel() {
     flush();
+    summary_.miss_blocks(grid_ - blocks_, rebase_.file());
     sink_.end_kernel();
     summary_.blocks += blocks_;
-    summary_.blocks_missing += grid_ - blocks_;
     in_kernel_ = false;
   }
 

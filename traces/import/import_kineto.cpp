@@ -28,22 +28,17 @@ DeviceShape shape_of(const ImportOptions& options) {
   return gpu;
 }
 
-/// Counts until it is too many: programs are pure, so asking costs only time.
-bool fits(const Kernel& kernel) {
-  std::uint64_t steps = 0;
-  if (kernel.grid > kMostSyntheticSteps) return false;
-  for (std::uint32_t block = 0; block < kernel.grid; ++block) {
-    steps += kernel.program->steps(block);
-    if (steps > kMostSyntheticSteps) return false;
-  }
-  return true;
-}
-
 class ProfileImport {
  public:
   ProfileImport(const std::string& file, const KinetoProfile& profile, const ImportOptions& options, TraceSink& sink,
                 ImportSummary& summary)
-      : file_(file), profile_(profile), gpu_(shape_of(options)), sink_(sink), summary_(summary), memory_(file) {}
+      : file_(file),
+        profile_(profile),
+        gpu_(shape_of(options)),
+        sink_(sink),
+        summary_(summary),
+        memory_(file),
+        known_(profile.operators.size(), kNotAsked) {}
 
   void run() {
     pick_device();
@@ -70,12 +65,30 @@ class ProfileImport {
     }
   }
 
-  /// The operator of the table at or around `op`; -1: none.
-  [[nodiscard]] std::int64_t known_operator(std::int64_t op) const {
+  /// The operator of the table at or around `op`; -1: none. What is found is kept: operators may be nested a million deep.
+  [[nodiscard]] std::int64_t known_operator(std::int64_t op) {
+    std::int64_t found = -1;
+    walked_.clear();
     for (; op >= 0; op = profile_.operators[static_cast<std::size_t>(op)].parent) {
-      if (find_kineto_operator(profile_.operators[static_cast<std::size_t>(op)].name) != nullptr) return op;
+      std::int64_t& known = known_[static_cast<std::size_t>(op)];
+      if (known == kNotAsked && find_kineto_operator(profile_.operators[static_cast<std::size_t>(op)].name) != nullptr) known = op;
+      if (known != kNotAsked) {
+        found = known;
+        break;
+      }
+      walked_.push_back(op);
     }
-    return -1;
+    for (const std::int64_t inner : walked_) known_[static_cast<std::size_t>(inner)] = found;
+    return found;
+  }
+
+  /// Counts until it is too many: programs are pure, so asking costs only time, and that of all kernels is bounded, taken or not.
+  [[nodiscard]] bool fits(const Kernel& kernel) {
+    std::uint64_t steps = kernel.grid > kMostSyntheticSteps ? kernel.grid : 0;
+    for (std::uint32_t block = 0; block < kernel.grid && steps <= kMostSyntheticSteps; ++block) steps += kernel.program->steps(block);
+    asked_ += std::min(steps, kMostSyntheticSteps);
+    if (asked_ > kMostStepsOfProfile) throw UserError({file_}, "its kernels make more than 2^31 steps; cut it to fewer iterations");
+    return steps <= kMostSyntheticSteps;
   }
 
   void pick_main_kernels() {
@@ -94,7 +107,8 @@ class ProfileImport {
     std::string as = kernels.empty() ? "" : kernels.front().label;
     std::string helper_of;
     const std::int64_t op = known_operator(event.op);
-    if (kernels.empty() && op >= 0 && event.kind == KinetoGpuEvent::Kind::kernel) {
+    const bool collective = is_nccl_kernel(event);
+    if (kernels.empty() && op >= 0 && !collective && event.kind == KinetoGpuEvent::Kind::kernel) {
       const KinetoOperator& o = profile_.operators[static_cast<std::size_t>(op)];
       if (main_.at(op) == i) {
         kernels = lower_operator(*find_kineto_operator(o.name), o, gpu_, memory_);
@@ -103,7 +117,7 @@ class ProfileImport {
         helper_of = o.name;
       }
     }
-    const bool small = std::all_of(kernels.begin(), kernels.end(), fits);
+    const bool small = std::all_of(kernels.begin(), kernels.end(), [this](const Kernel& kernel) { return fits(kernel); });
     if (!small) kernels.clear();
     tally(event, !kernels.empty(), as, helper_of, op);
     if (kernels.empty()) {
@@ -125,7 +139,9 @@ class ProfileImport {
       return;
     }
     summary_.leave_out("kernels without accesses", event.bytes);
-    if (!helper_of.empty()) {
+    if (const std::string why = why_no_collective(event); !why.empty()) {
+      summary_.meet_unknown(why);
+    } else if (!helper_of.empty()) {
       summary_.meet_unknown(fmt::format("one more kernel of {}", helper_of));
     } else if (event.kind != KinetoGpuEvent::Kind::kernel) {
       summary_.meet_unknown("copy or fill without its bytes");
@@ -190,7 +206,6 @@ class ProfileImport {
       }
     }
     sink_.end_kernel();
-    if (summary_.steps > kMostStepsOfProfile) throw UserError({file_}, "its kernels make more than 2^31 steps; cut it to fewer iterations");
     summary_.tensor_flop += kernel.work[0];
     summary_.cuda_flop += kernel.work[1];
     summary_.special_operations += kernel.work[2];
@@ -222,6 +237,9 @@ class ProfileImport {
   ImportSummary& summary_;
   KinetoMemory memory_;
   StreamNumbers streams_;
+  static constexpr std::int64_t kNotAsked = -2;
+  std::vector<std::int64_t> known_, walked_;                         ///< Per operator: known_operator.
+  std::uint64_t asked_ = 0;                                          ///< Steps counted by fits.
   std::vector<std::vector<std::pair<double, std::uint32_t>>> last_;  ///< Per stream: when a kernel ended, its index.
   std::unordered_map<std::int64_t, std::size_t> main_;               ///< Operator -> the longest of its kernels.
   std::int64_t device_ = 0;

@@ -4,13 +4,15 @@
 
 #include <algorithm>
 
+#include "sim/core/error.hpp"
 #include "sim/core/units.hpp"
 
 namespace rooftrace {
 namespace {
 
 constexpr std::size_t kShownName = 100;
-constexpr std::size_t kMostShown = 40;  // Names in the printed text; the notes hold the counts of all.
+constexpr std::size_t kLongestName = 4096;  // Of a kernel, as in a trace file.
+constexpr std::size_t kMostShown = 40;      // Names in the printed text; the notes hold the counts of all.
 
 template <class Map>
 auto& entry(Map& map, const std::string& word) {
@@ -45,7 +47,13 @@ void ImportSummary::meet_unknown(std::string_view word) {
 }
 
 KernelTally& ImportSummary::kernel(const std::string& name) {
-  return entry(names, name);
+  return entry(names, name.substr(0, kLongestName));
+}
+
+void ImportSummary::miss_blocks(std::uint64_t missing, const std::string& file) {
+  blocks_missing += missing;
+  if (blocks_missing <= kMostBlocksMissing) return;
+  throw UserError({file}, fmt::format("its grids have more than {} blocks that it does not hold", kMostBlocksMissing));
 }
 
 std::string ImportSummary::text() const {

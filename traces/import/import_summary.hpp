@@ -18,6 +18,8 @@
 namespace rooftrace {
 
 inline constexpr std::size_t kMostSummaryWords = 1000;
+/// Blocks without records that one import may have: a few bytes claim a grid of 64 Mi blocks, and each is kept as an empty one.
+inline constexpr std::uint64_t kMostBlocksMissing = 1ULL << 28;
 
 struct CountAndBytes {
   std::uint64_t count = 0;
@@ -54,6 +56,8 @@ struct ImportSummary {
   void leave_out(const std::string& reason, std::uint64_t bytes);
   void meet_unknown(std::string_view word);
   KernelTally& kernel(const std::string& name);
+  /// Blocks of a kernel that the file does not hold. UserError, with `file`, beyond kMostBlocksMissing.
+  void miss_blocks(std::uint64_t missing, const std::string& file);
 
   /// For people; several lines.
   [[nodiscard]] std::string text() const;

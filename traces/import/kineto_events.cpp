@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <unordered_map>
 
 #include "traces/import/json_stream.hpp"
+#include "traces/import/kineto_join.hpp"
 
 namespace rooftrace {
 namespace {
@@ -16,7 +17,12 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kDeepest = 32;
-constexpr std::size_t kMostNodes = 100'000;  // Values inside one event.
+constexpr std::size_t kMostNodes = 100'000;        // Values inside one event.
+constexpr std::size_t kMostEventText = 16U << 20;  // Bytes of their texts.
+constexpr std::size_t kLongestName = 4096;
+constexpr std::size_t kLongestInput = 64;        // What is kept of a type or a concrete input.
+constexpr std::uint64_t kMostKept = 2ULL << 30;  // Bytes of all operators and kernels.
+constexpr double kLongest = 1e15;                // us of one kernel: thirty years.
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -53,9 +59,9 @@ std::uint64_t whole(const Json* value, std::uint64_t otherwise = 0) {
   return n && *n >= 0 && *n < 9e18 ? static_cast<std::uint64_t>(*n) : otherwise;
 }
 
-std::string text_of(const Json* value) {
+std::string text_of(const Json* value, std::size_t longest = kLongestName) {
   if (value == nullptr) return "";
-  if (value->is_string()) return value->get<std::string>();
+  if (value->is_string()) return value->get_ref<const std::string&>().substr(0, longest);
   if (value->is_boolean()) return value->get<bool>() ? "True" : "False";
   return "";
 }
@@ -98,17 +104,12 @@ class Collector {
   }
 
   KinetoProfile finish() {
-    std::stable_sort(profile_.gpu.begin(), profile_.gpu.end(), [](const auto& a, const auto& b) { return a.begin < b.begin; });
-    find_parents();
-    for (KinetoGpuEvent& event : profile_.gpu) {
-      const auto& [correlation, external] = keys_[static_cast<std::size_t>(event.op)];  // Until here: its index.
-      event.op = join(correlation, external);
-    }
+    join_.join(profile_);
     return std::move(profile_);
   }
 
  private:
-  static constexpr std::uint64_t kNoId = UINT64_MAX;
+  static constexpr std::uint64_t kNoId = KinetoJoin::kNoId;
 
   void take(const Json& event, Category category) {
     static const Json kNothing = Json::object();
@@ -116,13 +117,13 @@ class Collector {
     const Json& args = found != nullptr ? *found : kNothing;
     const std::uint64_t correlation = whole(find(args, "correlation"), kNoId), external = whole(find(args, "external id"), kNoId);
     if (category == Category::runtime) {
-      if (correlation != kNoId && external != kNoId) launches_[correlation] = external;
-      check_count(launches_.size(), kMostOperators, "runtime calls");
+      join_.add_launch(correlation, external);
+      check_count(join_.launches(), kMostOperators, "runtime calls");
     } else if (category == Category::op) {
       take_operator(event, args, external);
     } else {
       take_gpu(event, args, category);
-      keys_.emplace_back(correlation, external);
+      join_.add_gpu_event(correlation, external);
     }
   }
 
@@ -130,14 +131,26 @@ class Collector {
     if (count > most) throw UserError({file_}, fmt::format("the profile holds more than {} {}", most, what));
   }
 
+  /// Beyond what a profile of hours needs, and within a file of any size, packed or not.
+  void keep(std::uint64_t bytes) {
+    kept_ += bytes;
+    if (kept_ > kMostKept) throw UserError({file_}, fmt::format("its operators and kernels need more than {} GiB", kMostKept >> 30));
+  }
+
+  static double duration(const Json& event) { return std::clamp(number(find(event, "dur")).value_or(0), 0.0, kLongest); }
+
   void take_operator(const Json& event, const Json& args, std::uint64_t external) {
     KinetoOperator op;
     op.name = text_of(find(event, "name"));
     op.begin = number(find(event, "ts")).value_or(0);
-    op.end = op.begin + std::max(0.0, number(find(event, "dur")).value_or(0));
+    op.end = op.begin + duration(event);
     op.thread = whole(find(event, "tid"));
     read_inputs(args, op);
-    if (external != kNoId) operators_[external] = static_cast<std::int64_t>(profile_.operators.size());
+    std::uint64_t bytes = sizeof(op) + op.name.size();
+    for (const KinetoTensor& tensor : op.inputs) bytes += sizeof(tensor) + tensor.type.size() + tensor.dims.size() * sizeof(tensor.dims[0]);
+    for (const std::string& text : op.concrete) bytes += sizeof(text) + text.size();
+    keep(bytes);
+    join_.add_operator(external);
     profile_.operators.push_back(std::move(op));
     check_count(profile_.operators.size(), kMostOperators, "operators");
   }
@@ -147,7 +160,8 @@ class Collector {
     const Json* const types = find(args, "input type");
     const Json* const concrete = find(args, "concrete inputs");
     if (concrete != nullptr && concrete->is_array()) {
-      for (std::size_t i = 0; i < concrete->size() && i < kMostTensorsOfOperator; ++i) op.concrete.push_back(text_of(&(*concrete)[i]));
+      for (std::size_t i = 0; i < concrete->size() && i < kMostTensorsOfOperator; ++i)
+        op.concrete.push_back(text_of(&(*concrete)[i], kLongestInput));
     }
     if (dims == nullptr || !dims->is_array()) return;
     for (std::size_t i = 0; i < dims->size() && op.inputs.size() < kMostTensorsOfOperator; ++i) {
@@ -167,7 +181,7 @@ class Collector {
 
   static KinetoTensor tensor(const Json& dims, const Json* type) {
     KinetoTensor out;
-    out.type = text_of(type);
+    out.type = text_of(type, kLongestInput);
     if (!dims.is_array()) return out;
     for (std::size_t i = 0; i < dims.size() && i < 16; ++i) {
       const auto n = number(&dims[i]);
@@ -183,56 +197,25 @@ class Collector {
                                               : KinetoGpuEvent::Kind::memset;
     gpu.name = text_of(find(event, "name"));
     gpu.begin = number(find(event, "ts")).value_or(0);
-    gpu.duration = std::max(0.0, number(find(event, "dur")).value_or(0));
+    gpu.duration = duration(event);
     gpu.device = static_cast<std::int64_t>(whole(find(args, "device")));
     gpu.stream = whole(find(args, "stream"));
     gpu.bytes = whole(find(args, "bytes"));
     gpu.grid = sides(find(args, "grid"));
     gpu.block = sides(find(args, "block"));
     gpu.elements = whole(find(args, "in msg nelems"));
+    gpu.elements_out = whole(find(args, "out msg nelems"));
     gpu.ranks = static_cast<std::uint32_t>(std::min<std::uint64_t>(whole(find(args, "group size")), UINT32_MAX));
-    gpu.type = text_of(find(args, "dtype"));
-    gpu.op = static_cast<std::int64_t>(keys_.size());
+    gpu.type = text_of(find(args, "dtype"), kLongestInput);
+    keep(sizeof(gpu) + gpu.name.size() + gpu.type.size());
     profile_.gpu.push_back(std::move(gpu));
     check_count(profile_.gpu.size(), kMostGpuEvents, "kernels and copies");
   }
 
-  [[nodiscard]] std::int64_t join(std::uint64_t correlation, std::uint64_t external) const {
-    if (const auto op = operators_.find(external); external != kNoId && op != operators_.end()) return op->second;
-    const auto launch = launches_.find(correlation);
-    if (correlation == kNoId || launch == launches_.end()) return -1;
-    const auto op = operators_.find(launch->second);
-    return op == operators_.end() ? -1 : op->second;
-  }
-
-  /// The operator around each: on its thread, the innermost that begins before and ends after it.
-  void find_parents() {
-    std::vector<std::int64_t> order(profile_.operators.size());
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
-    const auto& ops = profile_.operators;
-    std::stable_sort(order.begin(), order.end(), [&](std::int64_t x, std::int64_t y) {
-      const KinetoOperator &a = ops[static_cast<std::size_t>(x)], &b = ops[static_cast<std::size_t>(y)];
-      if (a.thread != b.thread) return a.thread < b.thread;
-      return a.begin != b.begin ? a.begin < b.begin : a.end > b.end;
-    });
-    std::vector<std::int64_t> open;
-    for (const std::int64_t i : order) {
-      KinetoOperator& op = profile_.operators[static_cast<std::size_t>(i)];
-      while (!open.empty()) {
-        const KinetoOperator& around = ops[static_cast<std::size_t>(open.back())];
-        if (around.thread == op.thread && around.end >= op.end) break;
-        open.pop_back();
-      }
-      if (!open.empty()) op.parent = open.back();
-      open.push_back(i);
-    }
-  }
-
   std::string file_;
   KinetoProfile profile_;
-  std::unordered_map<std::uint64_t, std::uint64_t> launches_;  ///< Correlation -> External id.
-  std::unordered_map<std::uint64_t, std::int64_t> operators_;  ///< External id -> index.
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> keys_;  ///< Of GPU events: correlation, External id.
+  std::uint64_t kept_ = 0;
+  KinetoJoin join_;
 };
 
 /// Builds one event at a time and forgets everything else.
@@ -245,7 +228,11 @@ class Handler final : public nlohmann::json_sax<Json> {
   bool number_integer(number_integer_t n) override { return value(n); }
   bool number_unsigned(number_unsigned_t n) override { return value(n); }
   bool number_float(number_float_t n, const string_t&) override { return value(n); }
-  bool string(string_t& s) override { return value(s); }
+  bool string(string_t& s) override {
+    if (!building()) return true;
+    count_text(s);
+    return value(s);
+  }
   bool binary(binary_t&) override { return value(nullptr); }
   bool start_object(std::size_t) override { return open(Json::object()); }
   bool start_array(std::size_t) override { return open(Json::array()); }
@@ -256,6 +243,7 @@ class Handler final : public nlohmann::json_sax<Json> {
       if (depth_ == 1) in_events_ = k == "traceEvents";
     } else {
       key_ = k;
+      count_text(k);
     }
     return true;
   }
@@ -270,6 +258,12 @@ class Handler final : public nlohmann::json_sax<Json> {
 
  private:
   [[nodiscard]] bool building() const { return !stack_.empty(); }
+
+  void count_text(const std::string& text) {
+    text_ += text.size();
+    if (text_ > kMostEventText)
+      throw UserError(stream_.place(), fmt::format("one event holds more than {} MiB of text", kMostEventText >> 20));
+  }
 
   bool value(Json v) {
     if (building()) add(std::move(v));
@@ -294,7 +288,7 @@ class Handler final : public nlohmann::json_sax<Json> {
       found_ = in_events_ = bare_ = true;
     } else if (in_events_ && depth_ == (bare_ ? 2U : 3U) && v.is_object()) {
       event_ = std::move(v);
-      nodes_ = 0;
+      nodes_ = text_ = 0;
       stack_.push_back(&event_);
     }
     return true;
@@ -316,7 +310,7 @@ class Handler final : public nlohmann::json_sax<Json> {
   Json event_;
   std::vector<Json*> stack_;  ///< Pointers stay good: a container is only added to while it is the last one.
   std::string key_;
-  std::size_t depth_ = 0, nodes_ = 0;
+  std::size_t depth_ = 0, nodes_ = 0, text_ = 0;
   bool in_events_ = false, found_ = false, bare_ = false;
 };
 
@@ -324,7 +318,8 @@ class Handler final : public nlohmann::json_sax<Json> {
 
 KinetoProfile read_kineto(ByteSource& text) {
   JsonStream stream(text);
-  if (!stream.over() && stream.current() == '\x1f') throw UserError({text.name()}, "is compressed with gzip; unpack it first (gunzip)");
+  if (!stream.over() && stream.current() == '\x1f')
+    throw UserError({text.name()}, "is compressed with gzip twice; unpack it once (gunzip)");
   Collector collector(text.name());
   Handler handler(stream, collector);
   Json::sax_parse(JsonIterator(stream), JsonIterator(), &handler);

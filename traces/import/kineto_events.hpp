@@ -1,13 +1,14 @@
 // The profile that the PyTorch profiler writes (Kineto, Chrome trace JSON), as a list of what ran on the GPU and the operator behind each.
 //
 // Read of traceEvents[] with ph "X": cat "kernel", "gpu_memcpy", "gpu_memset" (name, ts, dur; args device, stream, correlation, External
-// id, grid, block, registers per thread, shared memory, bytes, Collective name, In msg nelems, Group size, dtype), cat "cuda_runtime" and
+// id, grid, block, bytes, In msg nelems, Out msg nelems, Group size, dtype), cat "cuda_runtime" and
 // "cuda_driver" (correlation, External id), cat "cpu_op" (name, ts, dur, tid; External id, Input Dims, Input type, Concrete Inputs: needs
 // record_shapes=True). Names of categories and arguments match whatever their case, and older spellings are known ("Kernel", "Runtime",
 // "Operator", "external id"). The operator of a kernel: by External id, its own or that of the runtime call with its correlation.
 // Everything else is skipped. Under CUDA graphs the join is lost (kernels have no operator then).
 // Promises: the text is read as a stream; memory is that of the events kept, bounded by kMostGpuEvents and kMostOperators; wrong JSON is a
-// UserError with file:line:column, and so are a string longer than 1 MiB and deeper nesting than 32. Times in microseconds as in the file.
+// UserError with file:line:column, and so are a string longer than 1 MiB and deeper nesting than 32, and 2 GiB of what would be kept.
+// Times in microseconds as in the file.
 #pragma once
 
 #include <array>
@@ -50,7 +51,7 @@ struct KinetoGpuEvent {
   std::array<std::uint32_t, 3> grid{1, 1, 1}, block{1, 1, 1};
   std::int64_t op = -1;  ///< Index into operators; -1: not known.
   // Collectives.
-  std::uint64_t elements = 0;
+  std::uint64_t elements = 0, elements_out = 0;  ///< Of this rank's input and output.
   std::uint32_t ranks = 0;
   std::string type;
 };

@@ -5,81 +5,16 @@
 
 #include "traces/attention_decode.hpp"
 #include "traces/attention_prefill.hpp"
-#include "traces/collective.hpp"
-#include "traces/copy.hpp"
 #include "traces/elementwise.hpp"
 #include "traces/gemm.hpp"
 #include "traces/import/kineto_programs.hpp"
+#include "traces/import/kineto_shapes.hpp"
 
 namespace rooftrace {
 namespace {
 
-constexpr std::uint64_t kMostElements = 1ULL << 33;  // Of one tensor: 16 GiB in 16 bit.
-constexpr std::uint64_t kMostMoved = 1ULL << 38;     // Bytes of a copy or fill: 256 GiB.
-constexpr std::uint64_t kMostSide = 1ULL << 31;
-constexpr std::uint64_t kMostSequences = 1 << 16;
-
-/// A tensor as rows of its last dimension. Throws std::invalid_argument when it is none.
-struct Shape {
-  std::uint64_t rows = 1, cols = 1;
-  DataType type = DataType::bf16;
-  [[nodiscard]] std::uint64_t elements() const { return rows * cols; }
-  [[nodiscard]] std::uint64_t bytes() const {
-    return static_cast<std::uint64_t>(static_cast<double>(elements()) * bytes_per_element(type));
-  }
-};
-
-Shape shape_of(const KinetoTensor& tensor) {
-  const auto type = kineto_data_type(tensor.type);
-  if (tensor.dims.empty() || !type) throw std::invalid_argument("no tensor, or of an unknown type");
-  Shape shape;
-  shape.type = *type;
-  std::uint64_t all = 1;
-  for (std::size_t i = 0; i < tensor.dims.size(); ++i) {
-    const std::int64_t side = tensor.dims[i];
-    if (side <= 0 || static_cast<std::uint64_t>(side) > kMostSide) throw std::invalid_argument("an empty or absurd tensor");
-    all *= static_cast<std::uint64_t>(side);
-    if (all > kMostElements) throw std::invalid_argument("an absurd tensor");
-  }
-  shape.cols = static_cast<std::uint64_t>(tensor.dims.back());
-  shape.rows = all / shape.cols;
-  return shape;
-}
-
-Shape input_shape(const KinetoOperator& op, std::size_t i) {
-  if (i >= op.inputs.size()) throw std::invalid_argument("an input is missing");
-  return shape_of(op.inputs[i]);
-}
-
-std::uint64_t side(const KinetoOperator& op, std::size_t i, std::size_t from_end) {
-  const auto& dims = op.inputs.at(i).dims;
-  if (dims.size() <= from_end) throw std::invalid_argument("too few dimensions");
-  return static_cast<std::uint64_t>(dims[dims.size() - 1 - from_end]);
-}
-
-Matrix matrix(std::uint64_t address, std::uint64_t rows, std::uint64_t cols, DataType type, TensorRole role, bool produced) {
-  Matrix m;
-  m.address = address;
-  m.rows = rows;
-  m.cols = cols;
-  m.type = type;
-  m.role = role;
-  m.produced = produced;
-  m.pitch = m.row_bytes();
-  return m;
-}
-
-Matrix matrix(std::uint64_t address, const Shape& shape, TensorRole role, bool produced) {
-  return matrix(address, shape.rows, shape.cols, shape.type, role, produced);
-}
-
-ByteRange range(std::uint64_t address, std::uint64_t bytes, Home home = Home::local) {
-  ByteRange r;
-  r.address = address;
-  r.bytes = bytes;
-  r.home = home;
-  return r;
-}
+using namespace kineto;
+using Shape = KinetoShape;
 
 class Lowering {
  public:
@@ -89,7 +24,7 @@ class Lowering {
   std::vector<Kernel> make() {
     switch (row_.lowering) {
       case KinetoLowering::mm:
-        return gemm(0, 1, true);
+        return gemm(row_.first, row_.first + 1, true);
       case KinetoLowering::addmm:
         return gemm(1, 2, true);
       case KinetoLowering::linear:
@@ -109,6 +44,18 @@ class Lowering {
         return cat();
       case KinetoLowering::embedding:
         return embedding();
+      case KinetoLowering::add_rms_norm:
+        return add_rms_norm();
+      case KinetoLowering::gated_silu:
+        return gated(Activation::silu);
+      case KinetoLowering::gated_gelu:
+        return gated(Activation::gelu);
+      case KinetoLowering::reduce:
+        return reduce();
+      case KinetoLowering::fill:
+        return fill();
+      case KinetoLowering::fused:
+        return fused();
     }
     return {};
   }
@@ -126,7 +73,7 @@ class Lowering {
     GemmProblem p;
     p.a = matrix(0, m, k, a, TensorRole::activations, true);
     p.b = matrix(0, n, k, b, weights ? TensorRole::weights : TensorRole::activations, !weights);
-    p.c = matrix(0, m, n, a, TensorRole::activations, true);
+    p.c = matrix(0, m, n, a == DataType::fp8 ? DataType::bf16 : a, TensorRole::activations, true);  // Scaled back: 16 bit (assumed).
     p.tensor_type = a == DataType::fp32 ? DataType::tf32 : a;
     const GemmTiling tiling = choose_gemm_tiling(gpu_, m, n, k, b, a);
     return {p, tiling};
@@ -136,6 +83,7 @@ class Lowering {
     const Shape x = input_shape(op_, a), w = input_shape(op_, b);
     const std::uint64_t n = b_is_k_by_n ? w.cols : w.rows, k = b_is_k_by_n ? w.rows : w.cols;
     if (k != x.cols) throw std::invalid_argument("the matrices do not fit together");
+    (void)result_elements(x.rows, n);
     Gemm g = gemm_of(x.rows, n, k, x.type, w.type, true);
     return finish_gemm(g);
   }
@@ -155,12 +103,14 @@ class Lowering {
   }
 
   std::vector<Kernel> batched() {
-    const Shape a = input_shape(op_, 0), b = input_shape(op_, 1);
+    const std::size_t first = row_.first, second = first + 1;
+    const Shape a = input_shape(op_, first), b = input_shape(op_, second);
     const std::uint64_t k = a.cols;
-    if (op_.inputs[1].dims.size() == 2) return gemm(0, 1, true);
-    if (op_.inputs[0].dims.size() < 3 || op_.inputs[1].dims.size() < 3) throw std::invalid_argument("vectors");
-    const std::uint64_t m = side(op_, 0, 1), n = b.cols, count = a.rows / m;
-    if (side(op_, 1, 1) != k || b.rows / k != count || count > kMostSequences)
+    if (op_.inputs[second].dims.size() == 2) return gemm(first, second, true);
+    if (op_.inputs[first].dims.size() < 3 || op_.inputs[second].dims.size() < 3) throw std::invalid_argument("vectors");
+    const std::uint64_t m = side(op_, first, 1), n = b.cols, count = a.rows / m;
+    (void)result_elements(a.rows, n);
+    if (side(op_, second, 1) != k || b.rows / k != count || count > kMostSequences)
       throw std::invalid_argument("the batches do not fit together");
     Gemm g = gemm_of(m, n, k, a.type, b.type, false);
     g.tiling.split_k = 1;
@@ -189,8 +139,10 @@ class Lowering {
     p.q_heads = static_cast<std::uint32_t>(heads);
     p.kv_heads = static_cast<std::uint32_t>(kv_heads);
     p.head_dim = static_cast<std::uint32_t>(q.cols);
-    const auto causal = static_cast<std::size_t>(row_.causal);
-    p.causal = row_.causal >= 0 && causal < op_.concrete.size() && op_.concrete[causal] == "True" && p.q_len > 1;
+    const auto says = [&](int place) {
+      return place >= 0 && static_cast<std::size_t>(place) < op_.concrete.size() && op_.concrete[static_cast<std::size_t>(place)] == "True";
+    };
+    p.causal = (says(row_.causal) || says(row_.causal_or)) && p.q_len > 1;
     if (p.causal && p.q_len > p.kv_len) throw std::invalid_argument("attention: more queries than keys");
     p.window_right = p.causal ? 0 : kNoWindow;
     p.tensor_type = q.type == DataType::fp32 ? DataType::tf32 : q.type;
@@ -212,13 +164,94 @@ class Lowering {
   }
 
   std::vector<Kernel> norm() {
-    const Shape x = input_shape(op_, 0);
+    const Shape x = input_shape(op_, row_.first);
     RmsNormProblem p;
     p.x = matrix(input(x.bytes()), x, TensorRole::activations, true);
     p.gain = matrix(0, 1, x.cols, x.type, TensorRole::weights, false);
     p.gain.address = memory_.weights(p.gain.bytes());
     p.out = matrix(memory_.output(x.bytes()), x, TensorRole::activations, true);
     return {make_rms_norm(gpu_, p)};
+  }
+
+  /// Input and residual of one shape, both updated in place.
+  std::vector<Kernel> add_rms_norm() {
+    const Shape x = input_shape(op_, 0), residual = input_shape(op_, 1);
+    if (residual.elements() != x.elements()) throw std::invalid_argument("the residual has another shape");
+    RmsNormProblem p;
+    p.x = p.out = matrix(input(x.bytes()), x, TensorRole::activations, true);
+    p.residual = matrix(memory_.named("residual stream", residual.bytes()), residual, TensorRole::activations, true);
+    p.gain = matrix(0, 1, x.cols, x.type, TensorRole::weights, false);
+    p.gain.address = memory_.weights(p.gain.bytes());
+    return {make_rms_norm(gpu_, p)};
+  }
+
+  /// The output, then [tokens, 2 d]: gates and what they let through, side by side.
+  std::vector<Kernel> gated(Activation f) {
+    const Shape out = input_shape(op_, 0), in = input_shape(op_, 1);
+    if (in.rows != out.rows || in.cols != 2 * out.cols) throw std::invalid_argument("gated: the shapes do not fit together");
+    const std::uint64_t from = input(in.bytes());
+    return {make_gated_activation(gpu_, matrix(from, in, TensorRole::activations, true),
+                                  matrix(memory_.output(out.bytes()), out, TensorRole::activations, true), f)};
+  }
+
+  /// Over the last dimension, where the concrete inputs say no other.
+  std::vector<Kernel> reduce() {
+    const Shape x = input_shape(op_, 0);
+    const std::string over = op_.concrete.size() > 1 ? op_.concrete[1] : "";
+    const std::string last = std::to_string(op_.inputs[0].dims.size() - 1);
+    if (!over.empty() && over != "[-1]" && over != "-1" && over != last && over != "[" + last + "]")
+      throw std::invalid_argument("reduce: over another dimension");
+    ElementwiseProblem p;
+    p.inputs = {produced(input(x.bytes()), x.bytes())};
+    p.elements = x.rows;
+    const Shape out{x.rows, 1, x.type};
+    p.output = produced(memory_.output(out.bytes()), out.bytes());
+    p.flop = row_.flop * static_cast<double>(x.cols);
+    Kernel kernel = make_elementwise(gpu_, p);
+    kernel.label = short_name();
+    return {kernel};
+  }
+
+  std::vector<Kernel> fill() {
+    const Shape x = input_shape(op_, 0);
+    StreamProblem p;
+    p.destinations = {produced(memory_.output(x.bytes()), x.bytes())};
+    Kernel kernel = make_stream(gpu_, p);
+    kernel.label = short_name();
+    return {kernel};
+  }
+
+  /// A kernel of PyTorch's compiler: its arguments are its tensors, inputs before outputs. The last is taken as the only one written, all
+  /// others as read once.
+  std::vector<Kernel> fused() {
+    std::vector<Shape> tensors;
+    for (const KinetoTensor& tensor : op_.inputs) {
+      if (!tensor.dims.empty()) tensors.push_back(shape_of(tensor));
+    }
+    if (tensors.size() < 2) throw std::invalid_argument("fused: fewer than two tensors");
+    const Shape out = tensors.back();
+    tensors.pop_back();
+    ElementwiseProblem p;
+    p.elements = out.elements();
+    for (const Shape& shape : tensors) p.inputs.push_back(produced(input(shape.bytes()), shape.bytes()));
+    p.output = produced(memory_.output(out.bytes()), out.bytes());
+    Kernel kernel = make_elementwise(gpu_, p);
+    kernel.label = "fused";
+    kernel.kernel_class = KernelClass::other;
+    return {kernel};
+  }
+
+  static ByteRange produced(std::uint64_t address, std::uint64_t bytes) {
+    ByteRange r = range(address, bytes);
+    r.produced = true;
+    return r;
+  }
+
+  /// Without its library: "silu" of "aten::silu".
+  [[nodiscard]] std::string short_name() const {
+    const std::string_view whole = row_.name;
+    const std::size_t colons = whole.find("::");
+    return std::string(colons == std::string_view::npos ? whole : whole.substr(colons + 2));
   }
 
   std::vector<Kernel> softmax() {
@@ -253,7 +286,7 @@ class Lowering {
     p.flop = row_.flop;
     p.special = row_.special;
     Kernel kernel = make_elementwise(gpu_, p);
-    kernel.label = std::string(row_.name).substr(6);
+    kernel.label = short_name();
     kernel.kernel_class = copy ? KernelClass::copy : KernelClass::activation;
     if (kernel.label.starts_with("add")) kernel.kernel_class = KernelClass::residual;
     return {kernel};
@@ -278,6 +311,7 @@ class Lowering {
   std::vector<Kernel> embedding() {
     const Shape table = input_shape(op_, 0), ids = input_shape(op_, 1);
     if (ids.elements() > (1ULL << 24)) throw std::invalid_argument("embedding: too many tokens");
+    (void)result_elements(ids.elements(), table.cols);
     const Shape out{ids.elements(), table.cols, table.type};
     return {make_embedding(gpu_, matrix(memory_.weights(table.bytes()), table, TensorRole::weights, false),
                            matrix(input(ids.bytes()), 1, ids.elements(), ids.type, TensorRole::activations, true),
@@ -291,52 +325,6 @@ class Lowering {
   KinetoMemory& memory_;
 };
 
-bool contains(const std::string& text, const char* word) {
-  return text.find(word) != std::string::npos;
-}
-
-/// NCCL's kernels are named after what they do: ncclDevKernel_AllReduce_Sum_bf16_RING_LL.
-AllReduceChoice nccl_choice(const std::string& kernel) {
-  AllReduceChoice choice;
-  if (contains(kernel, "_TREE_")) choice.algorithm = AllReduce::tree;
-  if (contains(kernel, "_NVLS")) choice.algorithm = AllReduce::nvls;
-  choice.protocol = contains(kernel, "_LL128") ? NcclProtocol::ll128 : contains(kernel, "_LL") ? NcclProtocol::ll : NcclProtocol::simple;
-  return choice;
-}
-
-std::vector<Kernel> all_reduce(const KinetoGpuEvent& event, const DeviceShape& gpu, KinetoMemory& memory) {
-  const auto type = kineto_data_type(event.type);
-  if (!type || event.elements == 0 || event.elements > kMostElements || event.ranks < 2 || event.ranks > 4096) return {};
-  AllReduceProblem p;
-  p.ranks = event.ranks;
-  p.elements = event.elements;
-  p.type = *type;
-  const auto bytes = static_cast<std::uint64_t>(static_cast<double>(p.elements) * bytes_per_element(*type));
-  p.input = p.output = memory.input(bytes);
-  const AllReduceChoice choice = nccl_choice(event.name);
-  const AllReduceRoom room = all_reduce_room(p.ranks, p.elements, *type, choice);
-  p.receive = memory.named("all-reduce receive", room.receive);
-  p.peer = memory.named("all-reduce peer", room.peer);
-  return {make_all_reduce(gpu, p, choice)};
-}
-
-std::vector<Kernel> move(const KinetoGpuEvent& event, const DeviceShape& gpu, KinetoMemory& memory) {
-  if (event.bytes == 0 || event.bytes > kMostMoved) return {};
-  if (event.kind == KinetoGpuEvent::Kind::memset) {
-    StreamProblem p;
-    p.destinations = {range(memory.output(event.bytes), event.bytes)};
-    Kernel kernel = make_stream(gpu, p);
-    kernel.label = "memset";
-    return {kernel};
-  }
-  const bool to_device = contains(event.name, "HtoD"), to_host = contains(event.name, "DtoH");
-  const bool peer = contains(event.name, "PtoP");
-  const std::uint64_t other = memory.named(peer ? "peer" : to_device || to_host ? "host" : "copy source", event.bytes);
-  const Home home = peer ? Home::peer : to_device || to_host ? Home::host : Home::local;
-  if (to_host) return {make_engine_copy(range(memory.input(event.bytes), event.bytes), range(other, event.bytes, home))};
-  return {make_engine_copy(range(other, event.bytes, home), range(memory.output(event.bytes), event.bytes))};
-}
-
 }  // namespace
 
 std::vector<Kernel> lower_operator(const KinetoOperatorRow& row, const KinetoOperator& op, const DeviceShape& gpu, KinetoMemory& memory) {
@@ -345,17 +333,6 @@ std::vector<Kernel> lower_operator(const KinetoOperatorRow& row, const KinetoOpe
   } catch (const std::logic_error&) {  // Shapes that do not fit together, here or in a generator.
     return {};
   }
-}
-
-std::vector<Kernel> lower_gpu_event(const KinetoGpuEvent& event, const DeviceShape& gpu, KinetoMemory& memory) {
-  try {
-    if (event.kind != KinetoGpuEvent::Kind::kernel) return move(event, gpu, memory);
-    const bool reduces = contains(event.name, "AllReduce") || contains(event.name, "allreduce") || contains(event.name, "all_reduce");
-    if (reduces && (contains(event.name, "nccl") || contains(event.name, "Nccl"))) return all_reduce(event, gpu, memory);
-  } catch (const std::logic_error&) {
-    return {};
-  }
-  return {};
 }
 
 }  // namespace rooftrace

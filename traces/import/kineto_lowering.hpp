@@ -36,15 +36,23 @@ enum class KinetoLowering : std::uint8_t {
   softmax,
   elementwise,
   cat,
-  embedding
+  embedding,
+  add_rms_norm,  ///< (x, residual, gain): both updated in place.
+  gated_silu,    ///< (out, gates and values side by side).
+  gated_gelu,
+  reduce,  ///< Over the last dimension.
+  fill,    ///< Writes its first input.
+  fused,   ///< Triton kernels of PyTorch's compiler: the last tensor is written, all others are read.
 };
 
 struct KinetoOperatorRow {
-  const char* name;
+  const char* name;  ///< With a star at its end: how the name begins.
   KinetoLowering lowering;
   int causal = -1;               ///< Attention: which of the concrete inputs is is_causal; -1: none.
   bool heads_second = true;      ///< Attention: [batch, heads, tokens, dim]; else [batch, tokens, heads, dim].
-  double flop = 0, special = 0;  ///< Element-wise: per element of the output.
+  double flop = 0, special = 0;  ///< Element-wise: per element of the output; reduce: of the input.
+  std::size_t first = 0;         ///< GEMM, batched, norm: the first tensor that is read; 1 where the output stands before it.
+  int causal_or = -1;            ///< Another place for is_causal, where versions differ.
 };
 /// Nullptr: unknown.
 [[nodiscard]] const KinetoOperatorRow* find_kineto_operator(const std::string& name);
@@ -81,7 +89,10 @@ class KinetoMemory {
 /// The kernels of an operator, the main one first; empty when its shapes say too little or are beyond measure.
 [[nodiscard]] std::vector<Kernel> lower_operator(const KinetoOperatorRow& row, const KinetoOperator& op, const DeviceShape& gpu,
                                                  KinetoMemory& memory);
-/// Copies, fills and all-reduces, which need no operator; empty: not known.
+/// Copies, fills, NCCL's all-reduces and its all-gathers and reduce-scatters by the ring, which need no operator; empty: not known.
 [[nodiscard]] std::vector<Kernel> lower_gpu_event(const KinetoGpuEvent& event, const DeviceShape& gpu, KinetoMemory& memory);
+[[nodiscard]] bool is_nccl_kernel(const KinetoGpuEvent& event);
+/// Why lower_gpu_event makes nothing of a kernel of NCCL; "" for all other events.
+[[nodiscard]] std::string why_no_collective(const KinetoGpuEvent& event);
 
 }  // namespace rooftrace

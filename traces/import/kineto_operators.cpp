@@ -17,6 +17,10 @@ constexpr std::array kOperators = {
     KinetoOperatorRow{"aten::addmm", addmm},
     KinetoOperatorRow{"aten::_addmm_activation", addmm},
     KinetoOperatorRow{"aten::linear", linear},
+    KinetoOperatorRow{"aten::_scaled_mm", mm},
+    KinetoOperatorRow{"aten::_int_mm", mm},
+    KinetoOperatorRow{"_C::cutlass_scaled_mm", mm, -1, true, 0, 0, 1},  // vLLM: (out, a, b, scales ...).
+    KinetoOperatorRow{"aten::baddbmm", batched, -1, true, 0, 0, 1},
     KinetoOperatorRow{"aten::bmm", batched},
     KinetoOperatorRow{"aten::matmul", batched},
     KinetoOperatorRow{"aten::scaled_dot_product_attention", attention, 5},
@@ -25,11 +29,29 @@ constexpr std::array kOperators = {
     KinetoOperatorRow{"aten::_scaled_dot_product_cudnn_attention", attention, 6},
     KinetoOperatorRow{"aten::_flash_attention_forward", attention, 8, false},
     KinetoOperatorRow{"aten::_efficient_attention_forward", attention, -1, false},
+    KinetoOperatorRow{"aten::_scaled_dot_product_fused_attention_overrideable", attention, 5},
     KinetoOperatorRow{"flash_attn::_flash_attn_forward", attention, 5, false},
+    KinetoOperatorRow{"FlashAttnFunc", attention, 5, false, 0, 0, 0,
+                      4},  // FlashAttention 2: (q, k, v, dropout, scale, causal); 3: no dropout.
+    KinetoOperatorRow{"xformers::efficient_attention_forward_cutlass", attention, -1, false},
     KinetoOperatorRow{"aten::layer_norm", layer_norm},
     KinetoOperatorRow{"aten::native_layer_norm", layer_norm},
     KinetoOperatorRow{"aten::rms_norm", rms_norm},
     KinetoOperatorRow{"aten::_fused_rms_norm", rms_norm},
+    KinetoOperatorRow{"_C::rms_norm", rms_norm, -1, true, 0, 0, 1},  // vLLM: (out, x, gain, epsilon).
+    KinetoOperatorRow{"_C::fused_add_rms_norm", add_rms_norm},
+    KinetoOperatorRow{"_C::silu_and_mul", gated_silu},
+    KinetoOperatorRow{"_C::gelu_and_mul", gated_gelu},
+    KinetoOperatorRow{"_C::gelu_tanh_and_mul", gated_gelu},
+    KinetoOperatorRow{"triton_poi_fused_*", fused},  // PyTorch's compiler: pointwise, reductions, persistent reductions.
+    KinetoOperatorRow{"triton_red_fused_*", fused},
+    KinetoOperatorRow{"triton_per_fused_*", fused},
+    KinetoOperatorRow{"aten::mean", reduce, -1, true, 1},
+    KinetoOperatorRow{"aten::sum", reduce, -1, true, 1},
+    KinetoOperatorRow{"aten::amax", reduce, -1, true, 1},
+    KinetoOperatorRow{"aten::argmax", reduce, -1, true, 1},
+    KinetoOperatorRow{"aten::fill_", fill},
+    KinetoOperatorRow{"aten::zero_", fill},
     KinetoOperatorRow{"aten::softmax", softmax},
     KinetoOperatorRow{"aten::_softmax", softmax},
     KinetoOperatorRow{"aten::log_softmax", softmax},
@@ -55,6 +77,17 @@ constexpr std::array kOperators = {
     KinetoOperatorRow{"aten::add_", elementwise, -1, true, 1, 0},
     KinetoOperatorRow{"aten::sub", elementwise, -1, true, 1, 0},
     KinetoOperatorRow{"aten::div", elementwise, -1, true, 1, 1},
+    KinetoOperatorRow{"aten::sub_", elementwise, -1, true, 1, 0},
+    KinetoOperatorRow{"aten::rsub", elementwise, -1, true, 1, 0},
+    KinetoOperatorRow{"aten::div_", elementwise, -1, true, 1, 1},
+    KinetoOperatorRow{"aten::sqrt", elementwise, -1, true, 0, 1},
+    KinetoOperatorRow{"aten::reciprocal", elementwise, -1, true, 0, 1},
+    KinetoOperatorRow{"aten::abs", elementwise, -1, true, 1, 0},
+    KinetoOperatorRow{"aten::clamp", elementwise, -1, true, 2, 0},
+    KinetoOperatorRow{"aten::maximum", elementwise, -1, true, 1, 0},
+    KinetoOperatorRow{"aten::minimum", elementwise, -1, true, 1, 0},
+    KinetoOperatorRow{"aten::masked_fill", elementwise, -1, true, 0, 0},
+    KinetoOperatorRow{"aten::masked_fill_", elementwise, -1, true, 0, 0},
     KinetoOperatorRow{"aten::clone", elementwise},
     KinetoOperatorRow{"aten::contiguous", elementwise},
     KinetoOperatorRow{"aten::copy_", elementwise},
@@ -98,7 +131,8 @@ std::uint64_t pages_of(std::uint64_t bytes) {
 
 const KinetoOperatorRow* find_kineto_operator(const std::string& name) {
   for (const KinetoOperatorRow& row : kOperators) {
-    if (name == row.name) return &row;
+    const std::string_view wanted = row.name;
+    if (name == wanted || (wanted.ends_with('*') && name.starts_with(wanted.substr(0, wanted.size() - 1)))) return &row;
   }
   return nullptr;
 }

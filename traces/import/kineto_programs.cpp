@@ -37,6 +37,7 @@ Footprint write_of(const ByteRange& range) {
 
 class ElementwiseProgram final : public BlockProgram {
  public:
+  /// `block`: elements of the output.
   ElementwiseProgram(ElementwiseProblem problem, std::uint64_t block) : p_(std::move(problem)), block_(block) {}
   [[nodiscard]] std::uint32_t steps(std::uint32_t) const override { return 1; }
 
@@ -51,15 +52,19 @@ class ElementwiseProgram final : public BlockProgram {
   }
 
  private:
-  [[nodiscard]] std::uint64_t first(std::uint64_t block) const {
-    const std::uint64_t width = std::max<std::uint64_t>(p_.output.bytes / p_.elements, 1);
-    return std::min(block * (block_ / width), p_.elements);
+  [[nodiscard]] std::uint64_t first(std::uint64_t block) const { return std::min(block * block_, p_.elements); }
+
+  /// Where the share of element `i` of the output begins in `bytes`; the last one's ends with them.
+  [[nodiscard]] std::uint64_t share(std::uint64_t bytes, std::uint64_t i) const {
+    const std::uint64_t rest = bytes % p_.elements;
+    const double part = static_cast<double>(rest) * static_cast<double>(i) / static_cast<double>(p_.elements);
+    return bytes / p_.elements * i + (i == p_.elements ? rest : static_cast<std::uint64_t>(part));
   }
 
   void slice(const ByteRange& input, std::uint64_t begin, std::uint64_t end, std::vector<Access>& loads) const {
-    if (input.bytes >= p_.elements && input.bytes % p_.elements == 0) {  // As many elements as the output.
-      const std::uint64_t width = input.bytes / p_.elements;
-      return push(loads, input, begin * width, (end - begin) * width, AccessOp::load);
+    if (input.bytes >= p_.elements) {  // As many elements as the output, or more of them for each.
+      const std::uint64_t from = share(input.bytes, begin);
+      return push(loads, input, from, share(input.bytes, end) - from, AccessOp::load);
     }
     // Broadcast along the outer dimensions: element i of the output uses byte i * width modulo the length.
     const std::uint64_t width = std::max<std::uint64_t>(p_.output.bytes / p_.elements, 1);
@@ -133,10 +138,12 @@ Kernel make_elementwise(const DeviceShape& gpu, const ElementwiseProblem& proble
   for (const ByteRange& input : problem.inputs) {
     if (input.bytes == 0) throw std::invalid_argument("elementwise: an empty input");
   }
-  const std::uint64_t block = block_bytes(gpu, problem.output.bytes);
+  std::uint64_t most = problem.output.bytes;
+  for (const ByteRange& input : problem.inputs) most = std::max(most, input.bytes);
+  const std::uint64_t block = std::max<std::uint64_t>(block_bytes(gpu, most) / std::max<std::uint64_t>(most / problem.elements, 1), 1);
   Kernel kernel;
   kernel.label = "elementwise";
-  kernel.grid = blocks_of(problem.elements, std::max<std::uint64_t>(block / (problem.output.bytes / problem.elements), 1));
+  kernel.grid = blocks_of(problem.elements, block);
   kernel.blocks_per_sm = std::min(kResident, gpu.max_blocks_per_sm);
   kernel.work[static_cast<std::size_t>(Pipe::cuda)] = static_cast<double>(problem.elements) * problem.flop;
   kernel.work[static_cast<std::size_t>(Pipe::sfu)] = static_cast<double>(problem.elements) * problem.special;

@@ -10,9 +10,9 @@
 
 namespace rooftrace {
 
-/// out = f(inputs) element by element, in blocks of 16 KiB of output (narrower while SMs lack blocks). An input as long as the output is
-/// read slice by slice; a shorter one is broadcast: read from the place that the slice's start has modulo its length, whole at most once
-/// per block. `flop` and `special` per element of the output.
+/// out = f(inputs) element by element, in blocks of 16 KiB of the largest tensor (narrower while SMs lack blocks). An input as long as the
+/// output, or longer (a reduction), is read slice by slice; a shorter one is broadcast: read from the place that
+/// the slice's start has modulo its length, whole at most once per block. `flop` and `special` per element of the output.
 struct ElementwiseProblem {
   std::vector<ByteRange> inputs;
   ByteRange output;

@@ -70,8 +70,16 @@ std::uint64_t L1Filter::load(const SectorRun& run, std::vector<SectorRun>& misse
 }
 
 void L1Filter::drop(const SectorRun& run) {
-  for (std::uint64_t i = 0; i < run.sectors; ++i) {
-    const auto found = where_.find((run.address + i * kSectorBytes) / kL1LineBytes);
+  if (run.sectors == 0) return;
+  const std::uint64_t first = run.address / kL1LineBytes, last = (run.end() - 1) / kL1LineBytes;
+  if (last - first >= slots_.size()) {  // A bulk reduction may be longer than the cache.
+    for (Line& line : slots_) {
+      if (line.number >= first && line.number <= last) line.present = 0;
+    }
+    return;
+  }
+  for (std::uint64_t number = first; number <= last; ++number) {
+    const auto found = where_.find(number);
     if (found != where_.end()) slots_[found->second].present = 0;
   }
 }

@@ -176,6 +176,27 @@ TEST(CaptureImport, WhatIsMissingIsSaid) {
   EXPECT_EQ(got.summary.left_out.at("records that the capture dropped").count, 12U);
 }
 
+TEST(CaptureImport, TheMostAllocationsAliveAtOnceAreANote) {
+  const auto note = [](const Made& made) {
+    const Imported got = import(made.bytes());
+    return got.sink.notes.empty() ? std::make_pair(std::string(), std::string()) : got.sink.notes.back();
+  };
+  Made made = small();
+  EXPECT_EQ(note(made), std::make_pair(std::string("memory.0"), std::string("allocations=8192")));
+  // A second kernel; the first allocation is gone by then, a third of 1,000 bytes is new: 4096 + 4096, then 4096 + 1000.
+  made.kernels.push_back(made.kernels[0]);
+  made.kernels[1].first_slab = 2;
+  made.kernels[1].slab_count = 0;
+  made.allocations[0].end_kernel = 1;
+  made.allocations.push_back(made.allocations[1]);
+  made.allocations[2].base = 0x7f0000100000;
+  made.allocations[2].bytes = 1000;
+  made.allocations[2].first_kernel = 1;
+  EXPECT_EQ(note(made).second, "allocations=8192");
+  made.allocations[2].bytes = 5000;
+  EXPECT_EQ(note(made).second, "allocations=9096");
+}
+
 TEST(CaptureImport, SamplesOfTheCaptureTool) {
   // Every byte recorded is asked of L2, hits in L1, or is left out by name.
   for (const char* name : {"gemm_tma", "paged_decode", "rms_norm", "swiglu_unfused"}) {

@@ -125,6 +125,78 @@ TEST(KinetoLowering, BytesByHand) {
   EXPECT_EQ(bytes_of(one("aten::cat", "[[[64,512],[64,256]],[]]", R"(["TensorList","Scalar"])")), (Bytes{98304, 98304}));
 }
 
+TEST(KinetoLowering, BytesByHandOfOtherLibraries) {
+  const std::string bf2 = R"(["c10::BFloat16","c10::BFloat16"])", bf3 = R"(["c10::BFloat16","c10::BFloat16","c10::BFloat16"])";
+  // 256 x 512 times 512 x 128 of one byte, the result of two: A 128 KiB, B 64 KiB, C 64 KiB; vLLM's has the result in front.
+  const std::string fp8 = R"(["c10::Float8_e4m3fn","c10::Float8_e4m3fn"])";
+  EXPECT_EQ(bytes_of(one("aten::_scaled_mm", "[[256,512],[512,128]]", fp8)), (Bytes{196608, 65536}));
+  EXPECT_EQ(bytes_of(one("_C::cutlass_scaled_mm", "[[256,128],[256,512],[512,128]]",
+                         R"(["c10::BFloat16","c10::Float8_e4m3fn","c10::Float8_e4m3fn"])")),
+            (Bytes{196608, 65536}));
+  EXPECT_EQ(bytes_of(one("aten::baddbmm", "[[8,32,48],[8,32,64],[8,64,48]]", bf3)), (Bytes{81920, 24576}));
+  // 64 rows of 1024: 128 KiB and a gain of 2 KiB; with the residual both are read and written.
+  EXPECT_EQ(bytes_of(one("_C::rms_norm", "[[64,1024],[64,1024],[1024]]", bf3)), (Bytes{133120, 131072}));
+  EXPECT_EQ(bytes_of(one("_C::fused_add_rms_norm", "[[64,1024],[64,1024],[1024]]", bf3)), (Bytes{264192, 262144}));
+  // Gates and values of 512 each -> 512: 128 KiB in, 64 KiB out.
+  EXPECT_EQ(bytes_of(one("_C::silu_and_mul", "[[64,512],[64,1024]]", bf2)), (Bytes{131072, 65536}));
+  EXPECT_EQ(bytes_of(one("_C::gelu_tanh_and_mul", "[[64,512],[64,1024]]", bf2)), (Bytes{131072, 65536}));
+  // [batch, tokens, heads, dim]: Q 2 x 64 x 8 x 64, K and V 2 x 128 x 2 x 64.
+  EXPECT_EQ(bytes_of(one("FlashAttnFunc", "[[2,64,8,64],[2,128,2,64],[2,128,2,64]]", bf3)), (Bytes{262144, 131072}));
+  // PyTorch's compiler: two inputs and a row in, one out; a reduction of rows of 1024 to one element.
+  EXPECT_EQ(bytes_of(one("triton_poi_fused_add_mul_3", "[[64,1024],[64,1024],[1024],[64,1024],[]]",
+                         R"(["c10::BFloat16","c10::BFloat16","c10::BFloat16","c10::BFloat16","Scalar"])")),
+            (Bytes{264192, 131072}));
+  EXPECT_EQ(bytes_of(one("triton_red_fused_mean_0", "[[64,1024],[64,1],[],[]]", R"(["c10::BFloat16","float","Scalar","Scalar"])")),
+            (Bytes{131072, 256}));
+  EXPECT_EQ(bytes_of(one("aten::mean", "[[64,1024]]", R"(["c10::BFloat16"])", R"(,"Concrete Inputs":["","[-1]","True"])")),
+            (Bytes{131072, 128}));
+  EXPECT_EQ(bytes_of(one("aten::fill_", "[[64,1024],[]]", R"(["float","Scalar"])")), (Bytes{0, 262144}));
+}
+
+TEST(KinetoLowering, ReductionsOverOtherDimensionsAreNotGuessed) {
+  const Imported got = import(one("aten::sum", "[[64,1024]]", R"(["float"])", R"(,"Concrete Inputs":["","[0]","False"])"));
+  EXPECT_EQ(got.summary.unknown.size(), 1U);
+}
+
+TEST(KinetoLowering, VersionsOfFlashAttentionSayCausalInTwoPlaces) {
+  const std::string dims = "[[1,256,4,64],[1,256,4,64],[1,256,4,64],[],[],[]]", types = R"(["c10::Half","c10::Half","c10::Half","","",""])";
+  const auto flop = [&](const char* concrete) {
+    return import(one("FlashAttnFunc", dims, types, std::string(",\"Concrete Inputs\":") + concrete)).summary.tensor_flop;
+  };
+  const double full = flop(R"(["","","","0.","0.125","False"])");
+  EXPECT_LT(flop(R"(["","","","0.","0.125","True"])"), full);  // 2: (q, k, v, dropout, scale, causal).
+  EXPECT_LT(flop(R"(["","","","0.125","True",""])"), full);    // 3: (q, k, v, scale, causal, ...).
+}
+
+std::string collective(const std::string& name, const std::string& in, const std::string& out, const std::string& more = "") {
+  return R"([{"ph":"X","cat":"kernel","name":")" + name + R"(","ts":5,"dur":2.5,"args":{"stream":7,"In msg nelems":)" + in +
+         R"(,"Out msg nelems":)" + out + R"(,"Group size":4,"dtype":"BFloat16")" + more + "}}]";
+}
+
+TEST(KinetoCollectives, RingHalvesByHand) {
+  // Four ranks, shards of 1 Mi elements of two bytes: three received and three sent, 2 MiB each.
+  constexpr std::uint64_t kShard = 2 << 20;
+  EXPECT_EQ(bytes_of(collective("ncclDevKernel_AllGather_RING_SIMPLE(ncclDevComm*)", "1048576", "4194304")),
+            (Bytes{4 * kShard, 4 * kShard + 3 * kShard}));
+  EXPECT_EQ(bytes_of(collective("ncclDevKernel_ReduceScatter_Sum_bf16_RING_SIMPLE(ncclDevComm*)", "4194304", "1048576")),
+            (Bytes{4 * kShard + 3 * kShard, kShard + 3 * kShard}));
+  // By LL every eight bytes travel as sixteen.
+  EXPECT_EQ(bytes_of(collective("ncclDevKernel_AllGather_RING_LL(ncclDevComm*)", "1048576", "4194304")),
+            (Bytes{kShard + 6 * kShard, 4 * kShard + 6 * kShard}));
+}
+
+TEST(KinetoCollectives, TheRestIsListedWithItsReason) {
+  const auto unknown = [](const std::string& text) {
+    const Imported got = import(text);
+    return got.summary.unknown.size() == 1 ? got.summary.unknown.begin()->first : got.summary.text();
+  };
+  EXPECT_THAT(unknown(collective("ncclDevKernel_AllGather_NVLS(ncclDevComm*)", "4", "16")), HasSubstr("not by the ring"));
+  EXPECT_THAT(unknown(collective("ncclDevKernel_AllGather_RING_LL(ncclDevComm*)", "4", "20")), HasSubstr("uneven shards"));
+  EXPECT_THAT(unknown(collective("ncclDevKernel_Broadcast_RING_LL(ncclDevComm*)", "4", "4")), HasSubstr("where in the ring"));
+  EXPECT_THAT(unknown(collective("ncclDevKernel_SendRecv(ncclDevComm*)", "4", "4")), HasSubstr("send, receive or all-to-all"));
+  EXPECT_THAT(unknown(collective("ncclDevKernel_Generic_4(ncclDevComm*)", "4", "4")), HasSubstr("does not say what it does"));
+}
+
 TEST(KinetoLowering, CausalComesFromTheConcreteInputs) {
   const std::string dims = "[[1,4,256,64],[1,4,256,64],[1,4,256,64],[],[]]", types = R"(["c10::Half","c10::Half","c10::Half","",""])";
   const Imported full =
@@ -171,7 +243,7 @@ TEST(KinetoImport, FilesThatAreNone) {
   EXPECT_THAT(error_of("{\"traceEvents\": [\n {\"ph\": }\n]}"), HasSubstr("p.json:2:"));
   EXPECT_THAT(error_of("{\"a\": 1}"), HasSubstr("has no \"traceEvents\""));
   EXPECT_THAT(error_of("{\"traceEvents\": []}"), HasSubstr("holds no kernel"));
-  EXPECT_THAT(error_of("\x1f\x8b"), HasSubstr("gzip"));
+  EXPECT_THAT(error_of("\x1f\x8b"), HasSubstr("gzip twice"));
   EXPECT_THAT(error_of(std::string(100, '[')), HasSubstr("nested more than 32 deep"));
   EXPECT_THAT(error_of("{\"traceEvents\": [{\"name\": \"" + std::string(2 << 20, 'x') + "\"}]}"), HasSubstr("a string longer than 1 MiB"));
   EXPECT_THAT(error_of("[" + std::string(5000, '1') + "]"), HasSubstr("a number of more than 1000 digits"));

@@ -141,6 +141,8 @@ TEST_F(HostileTraceFile, TheMessageNamesThePlace) {
             "memory: /step/kind: row 77: there are only 4 kinds");
   EXPECT_EQ(after([](ColumnMemory& m) { m.set<std::uint64_t>(Column::access_address, 0, 1ULL << 41); }),
             "memory: kernel 0 (\"first\") block 0 step 0: access 0 at 0x20000000000 ends beyond the stage's address_end 0x100200000");
+  EXPECT_EQ(after([](ColumnMemory& m) { m.set<std::uint32_t>(Column::access_shape_rows, 0, (1U << 20) + 1); }),
+            "memory: /access_shape/rows: row 0: an access of more than 2^20 rows");
   EXPECT_EQ(after([](ColumnMemory& m) { m.set<std::uint8_t>(Column::access_shape_multicast, 0, 0); }),
             "memory: /access_shape/rows: row 0: multicast is zero");
   EXPECT_EQ(after([](ColumnMemory& m) { m.set<std::uint32_t>(Column::step_kind_loads, 0, UINT32_MAX); }),

@@ -3,6 +3,7 @@
 #include <tbb/global_control.h>
 #include <tbb/task_arena.h>
 
+#include <limits>
 #include <thread>
 
 #include "tests/support/walk_trace.hpp"
@@ -291,6 +292,32 @@ TEST_F(TraceFileRoundTrip, TheSinkRefusesWhatNoTraceMayHold) {
   EXPECT_EQ(step_of(access), "trace: kernel 0 (k) block 0 step 0: rows of an access overlap");
   access.pitch = 1ULL << 63;
   EXPECT_EQ(step_of(access), "trace: kernel 0 (k) block 0 step 0: an access longer than the 2^42 bytes of addresses");
+  access = toy::load(0, 32);
+  access.rows = (1U << 20) + 1;
+  EXPECT_EQ(step_of(access), "trace: kernel 0 (k) block 0 step 0: an access of more than 2^20 rows");
+  // What a reader would refuse is not written.
+  EXPECT_EQ(refused([&](TraceSink& sink) {
+              KernelExtras extras;
+              extras.measured_ns = std::numeric_limits<double>::infinity();
+              sink.begin_stage({});
+              sink.begin_kernel(kernel, extras);
+            }),
+            "trace: a measured duration that is none");
+  const auto broken = [&](const auto& change) {
+    Kernel other = kernel;
+    change(other);
+    return refused([&](TraceSink& sink) {
+      sink.begin_stage({});
+      sink.begin_kernel(other);
+    });
+  };
+  EXPECT_EQ(broken([](Kernel& k) { k.tensor_share = 0; }), "trace: kernel 0 (k): tensor_share is not a share above 0, at most 1");
+  EXPECT_EQ(broken([](Kernel& k) { k.exposed = 2; }), "trace: kernel 0 (k): exposed is not a share from 0 to 1");
+  EXPECT_EQ(broken([](Kernel& k) { k.longest_wait = 65537; }), "trace: kernel 0 (k): longest_wait is more than 2^16");
+  EXPECT_EQ(broken([](Kernel& k) {
+              k.footprint = {{TensorRole::kv, Home::local, (1ULL << 42) + 1, 0, false}};
+            }),
+            "trace: kernel 0 (k): a footprint of more bytes than there are addresses");
   kernel.waits_for = {0};
   EXPECT_EQ(in_kernel([](TraceSink&) {}), "trace: kernel 0 (k): waits for a kernel that is not earlier");
 }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/traces/shapes.hpp"
+#include "traces/collective_ring_half.hpp"
 #include "traces/random.hpp"
 #include "traces/trace_check.hpp"
 
@@ -203,7 +204,83 @@ TEST(ChooseAllReduce, SaysWhatAMachineCannotDo) {
   EXPECT_EQ(refusal(h100(), 8, AllReduce::nvls, AllReduceProtocol::automatic), "");
 }
 
+RingHalfProblem half_of(RingHalf half, std::uint32_t ranks, std::uint64_t elements) {
+  RingHalfProblem p;
+  p.half = half;
+  p.ranks = ranks;
+  p.elements = elements;
+  p.input = 1ULL << 34;
+  p.output = kOutput;
+  p.receive = kReceive;
+  p.peer = kPeer;
+  return p;
+}
+
+// n ranks, a shard of S bytes: n - 1 shards cross the link; a gather reads its own and the n - 1 received and writes n; a scatter reads n
+// and the n - 1 received sums, adds n - 1 and writes one. S is a multiple of the grain of every protocol.
+TEST(RingHalf, MovesNMinusOneShardsAndTheFlags) {
+  for (const std::uint32_t n : {2U, 4U, 8U}) {
+    for (const NcclProtocol protocol : {NcclProtocol::ll, NcclProtocol::ll128, NcclProtocol::simple}) {
+      const std::uint64_t elements = 24ULL * 8 * 60 * 64, shard = elements * 2;
+      const std::uint64_t wire = protocol == NcclProtocol::ll ? shard * 2 : protocol == NcclProtocol::ll128 ? shard / 120 * 128 : shard;
+      const Kernel gather = make_ring_half(a100(), half_of(RingHalf::all_gather, n, elements), protocol);
+      const TraceTotals g = measure(gather);
+      EXPECT_EQ(peers(g).stored, (n - 1) * wire);
+      EXPECT_EQ(local(g).loaded, shard + (n - 1) * wire);
+      EXPECT_EQ(local(g).stored, n * shard);
+      EXPECT_EQ(adds(gather), 0);
+      const Kernel scatter = make_ring_half(a100(), half_of(RingHalf::reduce_scatter, n, elements), protocol);
+      const TraceTotals s = measure(scatter);
+      EXPECT_EQ(peers(s).stored, (n - 1) * wire);
+      EXPECT_EQ(local(s).loaded, n * shard + (n - 1) * wire);
+      EXPECT_EQ(local(s).stored, shard);
+      EXPECT_EQ(adds(scatter), static_cast<double>((n - 1) * elements));
+    }
+  }
+}
+
+// What the two halves send together is what the whole ring sends.
+TEST(RingHalf, TwoHalvesSendWhatAnAllReduceSends) {
+  const std::uint64_t elements = 8ULL * 24 * 8 * 60 * 64;
+  const auto sent = [](const Kernel& kernel) { return peers(measure(kernel)).stored; };
+  for (const NcclProtocol protocol : {NcclProtocol::ll, NcclProtocol::ll128, NcclProtocol::simple}) {
+    EXPECT_EQ(sent(make_ring_half(a100(), half_of(RingHalf::all_gather, 8, elements / 8), protocol)) +
+                  sent(make_ring_half(a100(), half_of(RingHalf::reduce_scatter, 8, elements / 8), protocol)),
+              sent(make_all_reduce(a100(), problem(8, elements), {AllReduce::ring, protocol})));
+  }
+}
+
+TEST(RingHalf, ClosedFormsAndRoomHoldForAnySize) {
+  SplitMix random(5);
+  for (int i = 0; i < 60; ++i) {
+    const auto ranks = static_cast<std::uint32_t>(2 + random.below(9));
+    RingHalfProblem p =
+        half_of(i % 2 == 0 ? RingHalf::all_gather : RingHalf::reduce_scatter, ranks, 1 + random.below(i < 30 ? 3000 : 600'000));
+    if (i % 4 == 0) p.output = p.input;  // A gather whose own shard is in its place.
+    const auto protocol = static_cast<NcclProtocol>(random.below(3));
+    const Kernel kernel = make_ring_half(i % 3 == 0 ? h100() : a100(), p, protocol);
+    EXPECT_THAT(check_kernel(kernel), IsEmpty()) << kernel.label << " " << p.elements;
+    const std::uint64_t room = ring_half_room(p, protocol);
+    Step step;
+    for (std::uint32_t block = 0; block < kernel.grid; ++block) {
+      for (std::uint32_t s = 0; s < kernel.program->steps(block); ++s) {
+        step.clear();
+        kernel.program->fill(block, s, step);
+        for (const auto* list : {&step.loads, &step.stores}) {
+          for (const Access& access : *list) {
+            if (access.address >= kReceive) {
+              EXPECT_LE((access.address - kReceive) % (1ULL << 34) + access.row_bytes, room);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(AllReduce, RefusesOneRankAndNothing) {
+  EXPECT_THROW((void)make_ring_half(a100(), half_of(RingHalf::all_gather, 1, 8), NcclProtocol::ll), std::invalid_argument);
+  EXPECT_THROW((void)make_ring_half(a100(), half_of(RingHalf::all_gather, 2, 0), NcclProtocol::ll), std::invalid_argument);
   EXPECT_THROW((void)make_all_reduce(a100(), problem(1, 10), {}), std::invalid_argument);
   EXPECT_THROW((void)make_all_reduce(a100(), problem(2, 0), {}), std::invalid_argument);
   EXPECT_THROW((void)make_all_reduce(a100(), problem(2, 8), {AllReduce::nccl, NcclProtocol::ll}), std::invalid_argument);
