@@ -27,7 +27,7 @@ bool shares_kv_heads(const ModelSpec& model, std::uint32_t tp) {
 }
 
 std::string tp_that_work(const ModelSpec& model) {
-  const std::uint32_t common = std::gcd(model.q_heads, model.intermediate);
+  const std::uint32_t common = std::gcd(std::gcd(model.q_heads, model.intermediate), model.dense_intermediate);
   std::string out;
   for (std::uint32_t tp = 1; tp <= common; ++tp) {
     if (common % tp == 0 && shares_kv_heads(model, tp)) out += (out.empty() ? "" : ", ") + std::to_string(tp);
@@ -43,6 +43,7 @@ void check_parallel(const ModelSpec& model, std::uint32_t tp) {
   if (model.q_heads % tp != 0) refuse(model.q_heads, "query heads");
   if (!shares_kv_heads(model, tp)) refuse(model.kv_heads, "KV heads");
   if (model.intermediate % tp != 0) refuse(model.intermediate, "intermediate features");
+  if (model.dense_intermediate % tp != 0) refuse(model.dense_intermediate, "intermediate features of the first layers");
 }
 
 void check_lengths(const ModelSpec& model, const WorkloadOptions& options) {
@@ -128,6 +129,7 @@ void check_workload(const ModelSpec& model, const WorkloadOptions& options) {
   check_lengths(model, options);
   check_share(options.offload_weights, "offload weights");
   if (model.experts > 0 && options.offload_weights > 0) fail("offload weights: offloading a model with experts is not modeled");
+  if (model.latent() && options.offload_weights > 0) fail("offload weights: offloading a model with latent attention is not modeled");
   check_share(options.offload_kv, "offload kv");
   check_type(options.weights,
              {DataType::fp32, DataType::fp16, DataType::bf16, DataType::fp8, DataType::int8, DataType::fp4, DataType::int4}, "weights");
