@@ -87,7 +87,7 @@ void WorkloadPlan::choose_tilings() {
   if (model.latent()) {
     choose_latent();
   } else if (options.stage == Stage::decode) {
-    decode = choose_decode_tiling(gpu, attention_shape(), options.kv_splits);
+    decode = choose_decode_tiling(gpu, attention_shape(), options.kv_splits, options.attention_engine);
   } else {
     prefill = choose_prefill_tiling(gpu, static_cast<std::uint32_t>(shard.head_dim), shard.activations, shard.kv);
   }
