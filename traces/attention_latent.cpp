@@ -54,7 +54,7 @@ struct Layout {
     return workspace + (slot * p.q_heads + head) * partial_bytes();
   }
   [[nodiscard]] std::uint64_t sum(std::uint64_t slot, std::uint64_t head) const {
-    return partial(tiling.slots, 0) + (slot * p.q_heads + head) * 4;
+    return partial(tiling.slots(), 0) + (slot * p.q_heads + head) * 4;
   }
 };
 
@@ -65,7 +65,8 @@ class LatentProgram final : public BlockProgram {
   [[nodiscard]] std::uint32_t steps(std::uint32_t block) const override {
     const std::uint64_t part = block / l_.row_tiles();
     std::uint64_t sum = 0;
-    for (std::uint32_t i = l_.tiling.part_begin[part]; i < l_.tiling.part_begin[part + 1]; ++i) sum += steps_of(l_.tiling.pieces[i]);
+    for (std::uint32_t i = l_.tiling.schedule->part_begin[part]; i < l_.tiling.schedule->part_begin[part + 1]; ++i)
+      sum += steps_of(l_.tiling.schedule->pieces[i]);
     return static_cast<std::uint32_t>(sum);
   }
 
@@ -74,10 +75,11 @@ class LatentProgram final : public BlockProgram {
     const LatentTiling& t = l_.tiling;
     const std::uint64_t first_head = block % l_.row_tiles() * t.q_rows;
     const std::uint64_t heads = std::min<std::uint64_t>(t.q_rows, p.q_heads - first_head);
-    std::uint64_t index = t.part_begin[block / l_.row_tiles()];
+    const std::vector<LatentPiece>& pieces = t.schedule->pieces;
+    std::uint64_t index = t.schedule->part_begin[block / l_.row_tiles()];
     std::uint64_t left = step;
-    for (; left >= steps_of(t.pieces[index]); ++index) left -= steps_of(t.pieces[index]);
-    const LatentPiece& piece = t.pieces[index];
+    for (; left >= steps_of(pieces[index]); ++index) left -= steps_of(pieces[index]);
+    const LatentPiece& piece = pieces[index];
     if (left == 0) {
       const std::uint64_t head = features_bytes(p.head_dim, p.q.type);
       out.loads.push_back(run(p.q.address + piece.sequence * p.q.pitch + first_head * head, heads * head, AccessOp::load, p.q));
@@ -101,7 +103,7 @@ class LatentProgram final : public BlockProgram {
 
   void store(const LatentPiece& piece, std::uint64_t first_head, std::uint64_t heads, Step& out) const {
     const AttentionProblem& p = l_.p;
-    if (l_.tiling.splits[piece.sequence] == 1) {
+    if (l_.tiling.schedule->splits[piece.sequence] == 1) {
       const std::uint64_t head = features_bytes(p.v_dim(), p.o.type);
       out.stores.push_back(run(p.o.address + piece.sequence * p.o.pitch + first_head * head, heads * head, AccessOp::store, p.o));
       return;
@@ -119,9 +121,9 @@ class JoinProgram final : public BlockProgram {
   explicit JoinProgram(const Layout& layout) : l_(layout) {
     std::uint32_t slot = 0;
     for (std::uint32_t sequence = 0; sequence < l_.p.batch; ++sequence) {
-      if (l_.tiling.splits[sequence] < 2) continue;
+      if (l_.tiling.schedule->splits[sequence] < 2) continue;
       joined_.push_back({sequence, slot});
-      slot += l_.tiling.splits[sequence];
+      slot += l_.tiling.schedule->splits[sequence];
     }
   }
 
@@ -132,7 +134,7 @@ class JoinProgram final : public BlockProgram {
     const AttentionProblem& p = l_.p;
     const Joined& joined = joined_[block / p.q_heads];
     const std::uint64_t head = block % p.q_heads;
-    const std::uint32_t splits = l_.tiling.splits[joined.sequence];
+    const std::uint32_t splits = l_.tiling.schedule->splits[joined.sequence];
     Access sums = run(l_.sum(joined.slot, head), 4, AccessOp::load, Matrix{});
     sums.rows = splits;
     sums.pitch = std::uint64_t{p.q_heads} * 4;
@@ -156,7 +158,7 @@ class JoinProgram final : public BlockProgram {
 };
 
 /// Deals the tiles of all sequences to parts of equal cost, one sequence after the other.
-void deal(LatentTiling& t, std::uint32_t batch, std::uint64_t tiles, std::uint64_t parts) {
+void deal(LatentSchedule& t, std::uint32_t batch, std::uint64_t tiles, std::uint64_t parts) {
   const std::uint64_t payload = ceil_div(batch * (tiles + kOverheadTiles), parts) + kOverheadTiles;
   std::uint32_t sequence = 0;
   std::uint64_t begin = 0;
@@ -176,7 +178,7 @@ void deal(LatentTiling& t, std::uint32_t batch, std::uint64_t tiles, std::uint64
 }
 
 /// Every sequence in `splits` parts, whole tiles dealt out evenly.
-void cut(LatentTiling& t, std::uint32_t batch, std::uint64_t tiles, std::uint64_t splits) {
+void cut(LatentSchedule& t, std::uint32_t batch, std::uint64_t tiles, std::uint64_t splits) {
   const std::uint64_t each = ceil_div(tiles, std::min(splits, tiles));
   for (std::uint32_t sequence = 0; sequence < batch; ++sequence) {
     for (std::uint64_t begin = 0; begin < tiles; begin += each) {
@@ -213,21 +215,24 @@ LatentTiling choose_latent_tiling(const DeviceShape& gpu, const AttentionProblem
     break;
   }
   const std::uint64_t tiles = ceil_div(p.kv_len, t.tile_tokens);
+  LatentSchedule schedule;
   if (splits > 0) {
-    cut(t, p.batch, tiles, splits);
+    cut(schedule, p.batch, tiles, splits);
   } else {
-    deal(t, p.batch, tiles, std::max<std::uint64_t>(1, std::uint64_t{gpu.sms} * t.blocks_per_sm / ceil_div(p.q_heads, t.q_rows)));
+    const std::uint64_t parts = std::uint64_t{gpu.sms} * t.blocks_per_sm / ceil_div(p.q_heads, t.q_rows);
+    deal(schedule, p.batch, tiles, std::max<std::uint64_t>(1, parts));
   }
-  t.splits.assign(p.batch, 0);
-  for (const LatentPiece& piece : t.pieces) ++t.splits[piece.sequence];
-  for (LatentPiece& piece : t.pieces) {
-    if (t.splits[piece.sequence] > 1) piece.slot = t.slots++;
+  schedule.splits.assign(p.batch, 0);
+  for (const LatentPiece& piece : schedule.pieces) ++schedule.splits[piece.sequence];
+  for (LatentPiece& piece : schedule.pieces) {
+    if (schedule.splits[piece.sequence] > 1) piece.slot = schedule.slots++;
   }
+  t.schedule = std::make_shared<const LatentSchedule>(std::move(schedule));
   return t;
 }
 
 std::uint64_t latent_workspace_bytes(const AttentionProblem& p, const LatentTiling& tiling) {
-  return std::uint64_t{tiling.slots} * p.q_heads * (std::uint64_t{p.v_dim()} + 1) * 4;
+  return std::uint64_t{tiling.slots()} * p.q_heads * (std::uint64_t{p.v_dim()} + 1) * 4;
 }
 
 Kernel make_latent_decode(const AttentionProblem& p, const LatentTiling& tiling, std::uint64_t workspace) {
@@ -254,11 +259,11 @@ Kernel make_latent_decode(const AttentionProblem& p, const LatentTiling& tiling,
   kernel.footprint.push_back(
       {p.q.role, p.q.home, std::uint64_t{p.batch} * p.q_heads * features_bytes(p.head_dim, p.q.type), 0, p.q.produced});
   append_kv_footprint(p, 0, p.kv_len, kernel.footprint);
-  const auto whole = static_cast<std::uint64_t>(std::count(tiling.splits.begin(), tiling.splits.end(), 1U));
+  const auto whole = static_cast<std::uint64_t>(std::count(tiling.schedule->splits.begin(), tiling.schedule->splits.end(), 1U));
   if (whole > 0) {
     kernel.footprint.push_back({p.o.role, p.o.home, 0, whole * p.q_heads * features_bytes(p.v_dim(), p.o.type), p.o.produced});
   }
-  if (tiling.slots > 0) kernel.footprint.push_back({TensorRole::activations, Home::local, 0, latent_workspace_bytes(p, tiling), true});
+  if (tiling.slots() > 0) kernel.footprint.push_back({TensorRole::activations, Home::local, 0, latent_workspace_bytes(p, tiling), true});
   kernel.program = std::make_shared<LatentProgram>(layout);
   return kernel;
 }
@@ -268,14 +273,14 @@ Kernel make_latent_combine(const AttentionProblem& p, const LatentTiling& tiling
   const std::uint64_t grid = program->sequences() * p.q_heads;
   if (grid == 0 || grid > UINT32_MAX) throw std::invalid_argument(fmt::format("latent attention: {} blocks are not a grid", grid));
   Kernel kernel;
-  kernel.label = fmt::format("latent attention combine {} parts", tiling.slots);
+  kernel.label = fmt::format("latent attention combine {} parts", tiling.slots());
   kernel.kernel_class = KernelClass::attention;
   kernel.stage = Stage::decode;
   kernel.grid = static_cast<std::uint32_t>(grid);
   kernel.blocks_per_sm = 8;  // As the combine kernel of split-KV.
   kernel.depth = 1;
   kernel.tensor_type = p.tensor_type;
-  const double partials = static_cast<double>(tiling.slots) * p.q_heads;
+  const double partials = static_cast<double>(tiling.slots()) * p.q_heads;
   kernel.work[static_cast<std::size_t>(Pipe::cuda)] = 2.0 * partials * p.v_dim();
   kernel.work[static_cast<std::size_t>(Pipe::sfu)] = partials;
   kernel.footprint.push_back({TensorRole::activations, Home::local, latent_workspace_bytes(p, tiling), 0, true});

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "sim/core/device_shape.hpp"
@@ -27,6 +28,16 @@ struct LatentPiece {
   std::uint32_t slot = 0;  ///< Place of its partial sums, counted over all sequences in several parts; unused in one part.
 };
 
+/// Who does which pieces; made once, shared by the kernels of all layers.
+struct LatentSchedule {
+  std::vector<LatentPiece> pieces;
+  std::vector<std::uint32_t> part_begin;  ///< parts + 1 places in `pieces`.
+  std::vector<std::uint32_t> splits;      ///< Of each sequence.
+  std::uint32_t slots = 0;                ///< Partial sums of all sequences in several parts.
+
+  [[nodiscard]] std::uint32_t parts() const { return static_cast<std::uint32_t>(part_begin.size() - 1); }
+};
+
 struct LatentTiling {
   std::uint32_t q_rows = 64;
   std::uint32_t tile_tokens = 64;
@@ -34,12 +45,10 @@ struct LatentTiling {
   std::uint32_t depth = 2;
   double tensor_share = 1;  ///< As in Kernel.
   double exposed = 0;       ///< As in Kernel.
-  std::vector<LatentPiece> pieces;
-  std::vector<std::uint32_t> part_begin;  ///< parts + 1 places in `pieces`.
-  std::vector<std::uint32_t> splits;      ///< Of each sequence.
-  std::uint32_t slots = 0;                ///< Partial sums of all sequences in several parts.
+  std::shared_ptr<const LatentSchedule> schedule;
 
-  [[nodiscard]] std::uint32_t parts() const { return static_cast<std::uint32_t>(part_begin.size() - 1); }
+  [[nodiscard]] std::uint32_t parts() const { return schedule->parts(); }
+  [[nodiscard]] std::uint32_t slots() const { return schedule->slots; }
 };
 
 /// The rule. Heads and tokens of a tile: the first of 64 x 64, 64 x 32, 16 x 64, 16 x 32, 16 x 16 whose queries and two stages of the
@@ -52,7 +61,7 @@ struct LatentTiling {
 [[nodiscard]] std::uint64_t latent_workspace_bytes(const AttentionProblem& problem, const LatentTiling& tiling);
 
 /// kv is latent, kv_heads 1, one query per sequence, no window. label and kernel_class are set, stage is decode; layer, stream and
-/// waits_for are left to the caller. The second one is needed where tiling.slots > 0.
+/// waits_for are left to the caller. The second one is needed where tiling.slots() > 0.
 [[nodiscard]] Kernel make_latent_decode(const AttentionProblem& problem, const LatentTiling& tiling, std::uint64_t workspace);
 [[nodiscard]] Kernel make_latent_combine(const AttentionProblem& problem, const LatentTiling& tiling, std::uint64_t workspace);
 

@@ -1,4 +1,4 @@
-// From a model and a batch to a graph of kernels: one decode step or one prefill of a dense transformer, as one GPU of a tensor-parallel
+// From a model and a batch to a graph of kernels: one decode step or one prefill of a transformer, as one GPU of a tensor-parallel
 // group sees it.
 //
 // All GPUs of the group do the same on their shard at the same time, so one stands for all; what it sends to its peers equals what it

@@ -207,7 +207,7 @@ void WorkloadBuilder::latent_attention(std::uint32_t layer) {
   const AttentionProblem problem = p.attention(layer);
   const std::uint32_t index = add(make_latent_decode(problem, p.latent, p.attention_workspace), KernelClass::attention, number);
   wait(index, copies_[layer].kv);
-  if (p.latent.slots > 0) add(make_latent_combine(problem, p.latent, p.attention_workspace), KernelClass::attention, number);
+  if (p.latent.slots() > 0) add(make_latent_combine(problem, p.latent, p.attention_workspace), KernelClass::attention, number);
   heads(p.expand(layer), p.expand_tiling, KernelClass::output_projection);
 }
 

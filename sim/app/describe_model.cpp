@@ -67,7 +67,9 @@ std::string intermediate_text(const ModelSpec& model) {
   if (model.experts == 0) return one;
   std::string text = fmt::format("{} experts of {}; a token takes {}", model.experts, one, model.experts_per_token);
   if (model.shared_experts > 0) text += fmt::format(" and {} shared", model.shared_experts);
-  if (model.dense_layers > 0) text += fmt::format("; {} in the first {} layers", model.dense_intermediate, model.dense_layers);
+  if (model.dense_layers > 0)
+    text += fmt::format("; {} in the first {}", model.dense_intermediate,
+                        model.dense_layers == 1 ? "layer" : fmt::format("{} layers", model.dense_layers));
   return text;
 }
 

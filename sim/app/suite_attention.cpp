@@ -89,7 +89,7 @@ Trace trace_of_latent_call(const DeviceShape& gpu, const Call& c) {
   const LatentTiling tiling = choose_latent_tiling(gpu, p);
   const std::uint64_t workspace = operands.take(latent_workspace_bytes(p, tiling));
   std::vector<Kernel> kernels{make_latent_decode(p, tiling, workspace)};
-  if (tiling.slots > 0) kernels.push_back(make_latent_combine(p, tiling, workspace));
+  if (tiling.slots() > 0) kernels.push_back(make_latent_combine(p, tiling, workspace));
   return trace_of(std::move(kernels), operands);
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -202,12 +203,21 @@ TEST(LatentAttention, TheSchedulerDealsTilesToParts) {
   EXPECT_EQ(one.q_rows, 64U);
   EXPECT_EQ(one.tile_tokens, 64U);
   EXPECT_EQ(one.parts(), 32U);
-  EXPECT_EQ(one.splits, std::vector<std::uint32_t>{32});
+  EXPECT_EQ(one.schedule->splits, std::vector<std::uint32_t>{32});
   const LatentTiling many = choose_latent_tiling(shapes::h100(), call(132, 128, 64));
   EXPECT_EQ(many.parts(), 66U);
-  EXPECT_EQ(many.slots, 0U);
-  EXPECT_EQ(many.pieces.size(), 132U);
+  EXPECT_EQ(many.slots(), 0U);
+  EXPECT_EQ(many.schedule->pieces.size(), 132U);
   EXPECT_EQ(choose_latent_tiling(shapes::h100(), call(2, 16, 1000), 4).parts(), 8U);  // 16 tiles, 4 a part.
+}
+
+// Its schedule is held in memory, so how many parts may be asked for is bounded.
+TEST(LatentAttention, TooManyPartsAreRefused) {
+  WorkloadOptions o = step(Stage::decode, 4096, 1000);
+  o.kv_splits = 1024;
+  EXPECT_NO_THROW(check_workload(small_latent(0), o));
+  o.kv_splits = 1025;
+  EXPECT_THROW(check_workload(small_latent(0), o), std::invalid_argument);
 }
 
 // Two stages of 64 tokens fit beside 64 queries in 227 KiB (221,184 + 1,024 B), of 32 tokens in 163 KiB, and in 99 KiB 16 queries and 32.
@@ -231,7 +241,7 @@ TEST(LatentAttention, EveryPieceIsReadAndStoredOnce) {
       EXPECT_THAT(check_kernel(split), IsEmpty()) << batch << " " << tokens;
       // 80 heads are two tiles.
       EXPECT_EQ(measure(split).touched[static_cast<std::size_t>(TensorRole::kv)][0].loaded, 2 * batch * tokens * 1152);
-      if (tiling.slots > 0) {
+      if (tiling.slots() > 0) {
         EXPECT_THAT(check_kernel(make_latent_combine(p, tiling, 4ULL << 32)), IsEmpty());
       }
     }
