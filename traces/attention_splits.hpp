@@ -1,10 +1,10 @@
 // Into how many parts serving engines split the tokens of decode attention: one visible table, by the kernel they call.
 //
-// `automatic` is this project's own rule (choose_decode_tiling). The others follow public sources, read at the commits named in the .cpp,
-// for sequences of one length. Only the split and the packing of query heads are an engine's (and FlashAttention-3's tile and occupancy);
-// tile, pipeline and occupancy stay those of the simulated kernel. Not modeled: kernels that multiply on CUDA cores (those with a
-// block per query head), splits that differ between sequences, reductions inside a
-// cluster, FlashAttention-3's splits made on the GPU for sequences of different lengths (prepare_varlen), the user's own limits.
+// `automatic` is this project's own rule (choose_decode_tiling). The others follow the public sources named in the .cpp, for sequences of
+// one length. Only the split and the packing of query heads are an engine's (and FlashAttention-3's tile and occupancy); tile, pipeline and
+// occupancy stay those of the simulated kernel. Not modeled: kernels that multiply on CUDA cores (those with a block per query head),
+// splits that differ between sequences, reductions inside a cluster, FlashAttention-3's splits made on the GPU for sequences of different
+// lengths (prepare_varlen), the user's own limits.
 #pragma once
 
 #include <cstdint>
