@@ -21,16 +21,19 @@ struct AttentionProblem {
   std::uint32_t q_heads = 1;
   std::uint32_t kv_heads = 1;  ///< Divides q_heads.
   std::uint32_t head_dim = 128;
-  std::uint64_t q_len = 1;   ///< Queries of each sequence.
-  std::uint64_t kv_len = 1;  ///< Keys of each sequence, the queries' own tokens included.
+  std::uint32_t value_dim = 0;  ///< Features of a head of V and O where they differ (latent attention); 0: head_dim.
+  std::uint64_t q_len = 1;      ///< Queries of each sequence.
+  std::uint64_t kv_len = 1;     ///< Keys of each sequence, the queries' own tokens included.
   std::int64_t window_left = kNoWindow;
   std::int64_t window_right = kNoWindow;
   bool causal = true;
   Matrix q;                       ///< batch * q_len rows of q_heads * head_dim columns (the pitch may skip K and V of a fused projection).
-  Matrix o;                       ///< batch * q_len rows of q_heads * head_dim columns.
+  Matrix o;                       ///< batch * q_len rows of q_heads * v_dim() columns.
   KvCache kv;                     ///< Paged or contiguous; at least kv_len tokens.
   std::uint64_t kv_produced = 0;  ///< The last so many tokens of K and V were written earlier in this stage.
   DataType tensor_type = DataType::bf16;  ///< What the tensor cores compute in.
+
+  [[nodiscard]] std::uint32_t v_dim() const { return value_dim == 0 ? head_dim : value_dim; }
 };
 
 /// Footprint of reading tokens [first, last) of every sequence once: K, V and the block table. Pages staged from host memory and the last

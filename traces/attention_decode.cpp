@@ -33,7 +33,9 @@ struct Shape {
   [[nodiscard]] std::uint64_t tile_end() const { return (p.kv_len + tiling.tile_tokens - 1) / tiling.tile_tokens; }
   [[nodiscard]] std::uint64_t split_begin(std::uint64_t split) const { return std::min(tile_end(), first_tile + split * tiles_per_split); }
   [[nodiscard]] std::uint64_t parts() const { return tiling.alternate ? 2 : 1; }  ///< Steps of a tile.
-  [[nodiscard]] std::uint32_t group() const { return p.q_heads / p.kv_heads; }
+  /// Query heads of a block, and blocks of one split of a sequence.
+  [[nodiscard]] std::uint32_t group() const { return tiling.heads == 0 ? p.q_heads / p.kv_heads : tiling.heads; }
+  [[nodiscard]] std::uint32_t blocks() const { return p.q_heads / group(); }
   [[nodiscard]] std::uint64_t heads() const { return std::uint64_t{p.batch} * p.q_heads; }  ///< (sequence, head) pairs.
   [[nodiscard]] std::uint64_t partial_bytes() const { return std::uint64_t{p.head_dim} * 4; }
   [[nodiscard]] std::uint64_t sums() const { return workspace + tiling.splits * heads() * partial_bytes(); }
@@ -67,15 +69,16 @@ class SplitProgram final : public BlockProgram {
     const AttentionProblem& p = s_.p;
     const std::uint64_t split = block % s_.tiling.splits;
     const std::uint64_t above = block / s_.tiling.splits;
-    const auto kv_head = static_cast<std::uint32_t>(above % p.kv_heads);
-    const auto sequence = static_cast<std::uint32_t>(above / p.kv_heads);
     const std::uint64_t group = s_.group();
+    const std::uint64_t first_head = above % s_.blocks() * group;
+    const auto kv_head = static_cast<std::uint32_t>(first_head / (p.q_heads / p.kv_heads));
+    const auto sequence = static_cast<std::uint32_t>(above / s_.blocks());
     const std::uint64_t begin = s_.split_begin(split);
     const std::uint64_t end = s_.split_begin(split + 1);
     const std::uint64_t tile_tokens = s_.tiling.tile_tokens;
     if (step == 0) {
       const std::uint64_t head = head_bytes(p, p.q);
-      out.loads.push_back(run(p.q.address + sequence * p.q.pitch + kv_head * group * head, group * head, AccessOp::load, p.q));
+      out.loads.push_back(run(p.q.address + sequence * p.q.pitch + first_head * head, group * head, AccessOp::load, p.q));
       p.kv.append_table(sequence, std::max(s_.first, begin * tile_tokens), std::min(p.kv_len, end * tile_tokens), out.loads);
     } else {
       const std::uint64_t tile = begin + (step - 1) / s_.parts();
@@ -92,7 +95,6 @@ class SplitProgram final : public BlockProgram {
       out.tensor_padding = flop * static_cast<double>((rows - group) * (last - first));
     }
     if (step != (end - begin) * s_.parts()) return;
-    const std::uint64_t first_head = kv_head * group;
     if (s_.tiling.splits == 1) {
       const std::uint64_t head = head_bytes(p, p.o);
       out.stores.push_back(run(p.o.address + sequence * p.o.pitch + first_head * head, group * head, AccessOp::store, p.o));
@@ -147,19 +149,37 @@ std::uint64_t decode_first_token(const AttentionProblem& problem) {
   return problem.kv_len > seen ? problem.kv_len - seen : 0;
 }
 
-DecodeTiling choose_decode_tiling(const DeviceShape& gpu, const AttentionProblem& problem, std::uint32_t splits) {
+DecodeTiling choose_decode_tiling(const DeviceShape& gpu, const AttentionProblem& problem, std::uint32_t splits, AttentionEngine engine) {
   DecodeTiling tiling;
+  const std::uint32_t group = problem.q_heads / problem.kv_heads;
+  if (const std::uint32_t heads = heads_per_block(engine, group); heads < group) tiling.heads = heads;
   tiling.alternate = gpu.max_cluster < 2;
-  if (tiling.alternate && problem.head_dim <= 128) tiling.tile_tokens = 128;
+  if ((tiling.alternate || engine == AttentionEngine::flash_attention_3) && problem.head_dim <= 128) tiling.tile_tokens = 128;
   const std::uint64_t tile_bytes = 2 * problem.kv.token_bytes() * tiling.tile_tokens;
   const std::uint64_t block_bytes =
       (tiling.alternate ? 1 : 2) * tile_bytes + problem.q_heads / problem.kv_heads * head_bytes(problem, problem.q) + 1024;
   const std::uint64_t fit = std::max<std::uint64_t>(1, gpu.shared_memory_per_sm / block_bytes);
   tiling.blocks_per_sm = static_cast<std::uint32_t>(std::min({fit, std::uint64_t{4}, std::uint64_t{gpu.max_blocks_per_sm}}));
 
+  if (engine == AttentionEngine::flash_attention_3) tiling.blocks_per_sm = 1;  // Its shared memory is one block's.
+
   const std::uint64_t tiles = splits_of(problem.kv_len, tiling.tile_tokens) - decode_first_token(problem) / tiling.tile_tokens;
   if (splits > 0) {
     tiling.splits = static_cast<std::uint32_t>(splits_of(tiles, splits_of(tiles, std::min<std::uint64_t>(splits, tiles))));
+    return tiling;
+  }
+  if (engine != AttentionEngine::automatic) {
+    SplitQuestion question;
+    question.sms = gpu.sms;
+    question.slots = std::uint64_t{gpu.sms} * tiling.blocks_per_sm;
+    question.batch = problem.batch;
+    question.q_heads = problem.q_heads;
+    question.kv_heads = problem.kv_heads;
+    question.tokens = problem.kv_len - decode_first_token(problem);
+    question.page_tokens = std::max(1U, problem.kv.page_tokens);
+    question.head_dim = problem.head_dim;
+    const std::uint64_t tokens = std::min(tokens_per_split(engine, question), tiles * tiling.tile_tokens);
+    tiling.splits = static_cast<std::uint32_t>(splits_of(tiles, splits_of(tokens, tiling.tile_tokens)));
     return tiling;
   }
   const double blocks = static_cast<double>(problem.batch) * problem.kv_heads;
@@ -192,7 +212,10 @@ Kernel make_attention_decode(const AttentionProblem& problem, const DecodeTiling
   if (p.kv_heads == 0 || p.q_heads % p.kv_heads != 0) throw std::invalid_argument("attention: kv_heads must divide q_heads");
   if (p.q_len != 1) throw std::invalid_argument("attention decode: one query per sequence");
   const Shape shape(p, tiling, workspace);
-  const std::uint64_t grid = std::uint64_t{tiling.splits} * p.kv_heads * p.batch;
+  if (tiling.heads != 0 && p.q_heads / p.kv_heads % tiling.heads != 0) {
+    throw std::invalid_argument("attention: heads of a block must divide those of a KV head");
+  }
+  const std::uint64_t grid = std::uint64_t{tiling.splits} * shape.blocks() * p.batch;
   if (grid == 0 || grid > UINT32_MAX) throw std::invalid_argument(fmt::format("attention: {} blocks are not a grid", grid));
 
   Kernel kernel;

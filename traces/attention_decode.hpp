@@ -1,6 +1,7 @@
 // Split-KV decode attention: one query per sequence, the KV cache streamed once.
 //
-// GQA is packed: a block serves all query heads of one KV head of one sequence, over one split of the tokens. Its first step loads the
+// GQA is packed: a block serves all query heads of one KV head of one sequence, over one split of the tokens (fewer heads where an engine
+// packs fewer; the blocks of a KV head then read the same tokens one beside the other). Its first step loads the
 // queries and the block-table entries of its split; every further step loads the K and V of a tile of 64 tokens
 // (32 KiB at head_dim 128 in 16 bit) and works on them; where blocks have one buffer of K and one of V (`alternate`, FlashAttention-2) K
 // and V are steps of their own, and a load goes out when the one before has landed. One split: the block stores O. More: it stores an fp32
@@ -14,6 +15,7 @@
 #include "sim/core/device_shape.hpp"
 #include "sim/core/kernel.hpp"
 #include "traces/attention.hpp"
+#include "traces/attention_splits.hpp"
 
 namespace rooftrace {
 
@@ -22,6 +24,7 @@ struct DecodeTiling {
   std::uint32_t blocks_per_sm = 1;
   std::uint32_t splits = 1;  ///< Non-empty splits of each sequence.
   bool alternate = false;    ///< K and V are steps of their own.
+  std::uint32_t heads = 0;   ///< Query heads of a block, a divisor of those of a KV head; 0: all of them.
 };
 
 /// First token that a decode step reads of a sequence of kv_len tokens.
@@ -31,8 +34,11 @@ struct DecodeTiling {
 /// alternating, one) as shared memory holds, at most 4 (registers). Splits: tiles are dealt out evenly; with at least 0.8 blocks per slot
 /// there is one split, as in flash-decoding, and with clusters up to 512 tokens, too, as in FlashAttention-3; else, among the splits of at
 /// least 128 tokens the smallest number whose wave efficiency (blocks / slots, over the next whole number of waves) reaches 0.85 of the
-/// best, as flash-decoding does. `splits` > 0 asks for that number (as many as there are tiles to give).
-[[nodiscard]] DecodeTiling choose_decode_tiling(const DeviceShape& gpu, const AttentionProblem& problem, std::uint32_t splits = 0);
+/// best, as flash-decoding does. `engine`: its rule instead (attention_splits.hpp), rounded up to whole tiles; flash_attention_3 has tiles
+/// of 128 tokens (up to head_dim 128) and a block per SM, too. `splits` > 0 asks for that
+/// number (as many as there are tiles to give).
+[[nodiscard]] DecodeTiling choose_decode_tiling(const DeviceShape& gpu, const AttentionProblem& problem, std::uint32_t splits = 0,
+                                                AttentionEngine engine = AttentionEngine::automatic);
 
 /// fp32 partial O and one fp32 per (split, sequence, head): what `workspace` must hold; 0 for one split.
 [[nodiscard]] std::uint64_t decode_workspace_bytes(const AttentionProblem& problem, const DecodeTiling& tiling);

@@ -69,11 +69,11 @@ class PrefillProgram final : public BlockProgram {
     const KvRange span = range(tile);
     const std::uint64_t tiles = tiles_of(span, tiling_.kv_rows);
     if (step == 0) {
-      out.loads.push_back(query_tile(p_.q, sequence, head, tile, AccessOp::load));
+      out.loads.push_back(query_tile(p_.q, p_.head_dim, sequence, head, tile, AccessOp::load));
       p_.kv.append_table(sequence, span.first, span.last, out.loads);
     } else if (step > 2 * tiles) {
-      out.work[static_cast<std::size_t>(Pipe::cuda)] = kCudaPerStored * static_cast<double>(rows(tile) * p_.head_dim);
-      out.stores.push_back(query_tile(p_.o, sequence, head, tile, AccessOp::store));
+      out.work[static_cast<std::size_t>(Pipe::cuda)] = kCudaPerStored * static_cast<double>(rows(tile) * p_.v_dim());
+      out.stores.push_back(query_tile(p_.o, p_.v_dim(), sequence, head, tile, AccessOp::store));
     } else {
       const std::uint64_t kv_tile = tiles - 1 - (step - 1) / 2;
       const KvPart part = step % 2 == 1 ? KvPart::k : KvPart::v;
@@ -81,11 +81,11 @@ class PrefillProgram final : public BlockProgram {
       const std::uint64_t last = std::min(span.last, first + tiling_.kv_rows);
       p_.kv.append(part, sequence, kv_head, first, last, AccessOp::load, out.loads);
       const auto pairs = static_cast<double>(rows(tile) * (last - first));
-      out.work[static_cast<std::size_t>(Pipe::tensor)] = 2.0 * pairs * p_.head_dim;
+      out.work[static_cast<std::size_t>(Pipe::tensor)] = 2.0 * pairs * (part == KvPart::k ? p_.head_dim : p_.v_dim());
       if (part == KvPart::k) {
         out.work[static_cast<std::size_t>(Pipe::sfu)] = pairs;
         out.work[static_cast<std::size_t>(Pipe::cuda)] =
-            kCudaPerPair * pairs + kCudaPerOutput * static_cast<double>(rows(tile) * p_.head_dim);
+            kCudaPerPair * pairs + kCudaPerOutput * static_cast<double>(rows(tile) * p_.v_dim());
       }
     }
   }
@@ -96,8 +96,9 @@ class PrefillProgram final : public BlockProgram {
     return p_.causal ? q_tiles_ - 1 - tile : tile;
   }
 
-  [[nodiscard]] Access query_tile(const Matrix& matrix, std::uint32_t sequence, std::uint32_t head, std::uint64_t tile, AccessOp op) const {
-    const auto row_bytes = static_cast<std::uint64_t>(static_cast<double>(p_.head_dim) * bytes_per_element(matrix.type));
+  [[nodiscard]] Access query_tile(const Matrix& matrix, std::uint32_t features, std::uint32_t sequence, std::uint32_t head,
+                                  std::uint64_t tile, AccessOp op) const {
+    const auto row_bytes = static_cast<std::uint64_t>(static_cast<double>(features) * bytes_per_element(matrix.type));
     Access access;
     access.address = matrix.address + (sequence * p_.q_len + tile * tiling_.q_rows) * matrix.pitch + head * row_bytes;
     access.pitch = matrix.pitch;
@@ -160,7 +161,7 @@ Kernel make_attention_prefill(const AttentionProblem& problem, const PrefillTili
     const KvRange range = program->range(tile);
     if (range.first >= range.last) continue;
     pairs += static_cast<double>(program->rows(tile) * (range.last - range.first));
-    rescaled += static_cast<double>(program->rows(tile) * tiles_of(range, tiling.kv_rows) * p.head_dim);
+    rescaled += static_cast<double>(program->rows(tile) * tiles_of(range, tiling.kv_rows) * p.v_dim());
     first = std::min(first, range.first);
     last = std::max(last, range.last);
   }
@@ -177,18 +178,18 @@ Kernel make_attention_prefill(const AttentionProblem& problem, const PrefillTili
   kernel.tensor_type = p.tensor_type;
   kernel.tensor_share = tiling.tensor_share;
   kernel.exposed = tiling.exposed;
-  kernel.work[static_cast<std::size_t>(Pipe::tensor)] = 4.0 * pairs * p.head_dim * static_cast<double>(per_tile);
+  kernel.work[static_cast<std::size_t>(Pipe::tensor)] = 2.0 * pairs * (p.head_dim + p.v_dim()) * static_cast<double>(per_tile);
   kernel.work[static_cast<std::size_t>(Pipe::sfu)] = pairs * static_cast<double>(per_tile);
   kernel.work[static_cast<std::size_t>(Pipe::cuda)] =
-      (kCudaPerPair * pairs + kCudaPerOutput * rescaled + kCudaPerStored * static_cast<double>(p.q_len) * p.head_dim) *
+      (kCudaPerPair * pairs + kCudaPerOutput * rescaled + kCudaPerStored * static_cast<double>(p.q_len) * p.v_dim()) *
       static_cast<double>(per_tile);
   const std::uint64_t tokens = p.batch * p.q_len;
-  const double columns = static_cast<double>(p.q_heads) * p.head_dim;
-  kernel.footprint.push_back(
-      {p.q.role, p.q.home, tokens * static_cast<std::uint64_t>(columns * bytes_per_element(p.q.type)), 0, p.q.produced});
+  const auto bytes_of_heads = [&](const Matrix& matrix, std::uint32_t features) {
+    return static_cast<std::uint64_t>(static_cast<double>(p.q_heads) * features * bytes_per_element(matrix.type));
+  };
+  kernel.footprint.push_back({p.q.role, p.q.home, tokens * bytes_of_heads(p.q, p.head_dim), 0, p.q.produced});
   append_kv_footprint(p, first, last, kernel.footprint);  // query tiles slide: together they visit one run of tokens
-  kernel.footprint.push_back(
-      {p.o.role, p.o.home, 0, tokens * static_cast<std::uint64_t>(columns * bytes_per_element(p.o.type)), p.o.produced});
+  kernel.footprint.push_back({p.o.role, p.o.home, 0, tokens * bytes_of_heads(p.o, p.v_dim()), p.o.produced});
   kernel.program = std::move(program);
   return kernel;
 }

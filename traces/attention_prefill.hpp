@@ -4,11 +4,11 @@
 // its last step scales and stores O. Only tiles that hold a visible key are visited; a visited tile is loaded and worked on whole (masked
 // pairs included, as the tensor pipe does), clipped to the keys and queries that exist. Grid as FlashAttention-2: query tiles fastest, then
 // sequences, then heads, so the heads that share K and V follow each other; causal calls take the longest query tile first.
-// Work: tensor 4 * rows * cols * head_dim FLOP per tile pair, rows * cols exp on the special-function pipe, and on the CUDA cores, one
-// instruction being 2 FLOP: maximum, scale and subtract, sum, half a conversion per pair (7 FLOP), and a multiplication of every element of
-// O per tile. How much of exp and CUDA-core work the tensor work hides is the kernel's: FlashAttention-2 leaves it to two blocks that do
-// not know of each other, FlashAttention-3 (machines with clusters) lets two warp groups of one block take turns. Not modeled: dropout,
-// variable sequence lengths in one batch.
+// Work: tensor 2 * rows * cols * (head_dim + v_dim) FLOP per tile pair, rows * cols exp on the special-function pipe, and on the CUDA
+// cores, one instruction being 2 FLOP: maximum, scale and subtract, sum, half a conversion per pair (7 FLOP), and a multiplication of every
+// element of O per tile. How much of exp and CUDA-core work the tensor work hides is the kernel's: FlashAttention-2 leaves it to two blocks
+// that do not know of each other, FlashAttention-3 (machines with clusters) lets two warp groups of one block take turns. Not modeled:
+// dropout, variable sequence lengths in one batch.
 #pragma once
 
 #include <cstdint>

@@ -8,8 +8,9 @@
 
 namespace rooftrace {
 
-std::uint64_t KvCache::token_bytes() const {
-  return static_cast<std::uint64_t>(static_cast<double>(head_dim) * bytes_per_element(type));
+std::uint64_t KvCache::token_bytes(KvPart part) const {
+  const std::uint32_t features = part == KvPart::v && value_dim > 0 ? value_dim : head_dim;
+  return static_cast<std::uint64_t>(static_cast<double>(features) * bytes_per_element(type));
 }
 
 std::uint64_t KvCache::pages() const {
@@ -17,7 +18,7 @@ std::uint64_t KvCache::pages() const {
 }
 
 std::uint64_t KvCache::page_address(KvPart part, std::uint32_t sequence, std::uint64_t page) const {
-  if (page < host_pages) return staged + ((page * 2 + (part == KvPart::v ? 1 : 0)) * sequences + sequence) * page_bytes();
+  if (page < host_pages) return staged + ((page * parts() + (part == KvPart::v ? 1 : 0)) * sequences + sequence) * page_bytes();
   const std::uint32_t slot = (*physical)[sequence * resident_pages() + page - host_pages];
   return (part == KvPart::k ? k_pool : v_pool) + slot * page_bytes();
 }
@@ -25,11 +26,11 @@ std::uint64_t KvCache::page_address(KvPart part, std::uint32_t sequence, std::ui
 void KvCache::append(KvPart part, std::uint32_t sequence, std::uint32_t head, std::uint64_t first, std::uint64_t last, AccessOp op,
                      std::vector<Access>& out) const {
   if (first >= last) return;
-  const std::uint64_t row = token_bytes();
+  const std::uint64_t row = token_bytes(part);
   Access access;
   access.op = op;
   access.hint = hint;
-  access.role = TensorRole::kv;
+  access.role = role;
   if (!paged()) {
     const Matrix& matrix = part == KvPart::k ? k : v;
     access.address = matrix.address + (sequence * tokens + first) * matrix.pitch + head * row;
@@ -55,7 +56,7 @@ void KvCache::append_token(KvPart part, std::uint32_t sequence, std::uint64_t to
   Access access;
   access.op = op;
   access.hint = hint;
-  access.role = TensorRole::kv;
+  access.role = role;
   if (paged()) {
     access.address = page_address(part, sequence, token / page_tokens) + token % page_tokens * row;
     access.pitch = page_tokens * row;

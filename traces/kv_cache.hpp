@@ -3,8 +3,9 @@
 // Paged: K and V are two pools of pages; a page holds page_tokens tokens of all KV heads, [page][kv_head][token][dim], so that one head of
 // one page is a contiguous run. Which physical page holds logical page p of sequence s is a seeded shuffle (a long-running server's pool
 // is fragmented), the same for every layer. The first host_pages logical pages of each sequence have their home in host memory; kernels
-// meet them in a local staging pool, oldest pages first, so that those a window still sees are its tail. Contiguous: matrices [sequence *
-// token][kv_head * dim] with any pitch, as a plain FlashAttention call takes them. Promises: accesses cover exactly the asked tokens. Not
+// meet them in a local staging pool, oldest pages first, so that those a window still sees are its tail. Latent (MLA): one pool, whose rows
+// are read once for K and for V; its accesses are those of K. Contiguous: matrices [sequence * token][kv_head * dim] with any pitch, as a
+// plain FlashAttention call takes them. Promises: accesses cover exactly the asked tokens. Not
 // modeled: prefix sharing between sequences, scales of a quantised cache (per-tensor scales: no bytes to speak of).
 #pragma once
 
@@ -24,9 +25,12 @@ struct KvCache {
   std::uint32_t sequences = 1;
   std::uint32_t kv_heads = 1;
   std::uint32_t head_dim = 128;
-  std::uint64_t tokens = 0;  ///< Tokens of each sequence that have a place.
+  std::uint32_t value_dim = 0;  ///< Contiguous only: features of a head of V where they differ; 0: head_dim.
+  bool latent = false;          ///< One vector of head_dim features is K and, its first features, V.
+  std::uint64_t tokens = 0;     ///< Tokens of each sequence that have a place.
   DataType type = DataType::bf16;
   CacheHint hint = CacheHint::normal;
+  TensorRole role = TensorRole::kv;  ///< activations: K and V that a prefill computed and no cache holds.
 
   std::uint32_t page_tokens = 0;  ///< 0: contiguous.
   std::uint64_t k_pool = 0, v_pool = 0;
@@ -38,8 +42,12 @@ struct KvCache {
   Matrix k, v;  ///< Contiguous only.
 
   [[nodiscard]] bool paged() const { return page_tokens > 0; }
-  [[nodiscard]] std::uint64_t token_bytes() const;  ///< One token of one KV head, K or V alone.
-  [[nodiscard]] std::uint64_t pages() const;        ///< Logical pages per sequence.
+  [[nodiscard]] std::uint64_t token_bytes(KvPart part = KvPart::k) const;  ///< One token of one KV head, K or V alone.
+  [[nodiscard]] std::uint64_t parts() const { return latent ? 1 : 2; }
+  [[nodiscard]] std::uint64_t both_bytes() const {  ///< One token of one KV head, K and V, or the latent.
+    return token_bytes(KvPart::k) + (latent ? 0 : token_bytes(KvPart::v));
+  }
+  [[nodiscard]] std::uint64_t pages() const;  ///< Logical pages per sequence.
   [[nodiscard]] std::uint64_t resident_pages() const { return pages() - host_pages; }
   [[nodiscard]] std::uint64_t page_bytes() const { return token_bytes() * kv_heads * page_tokens; }  ///< K or V alone.
   [[nodiscard]] std::uint64_t pool_bytes() const { return sequences * resident_pages() * page_bytes(); }

@@ -1,7 +1,8 @@
 // What the architectures have beyond their sizes.
 //
-// Not modeled, therefore refused: a sliding window in some layers only (max_window_layers of Qwen), layers without experts between layers
-// with (decoder_sparse_step, mlp_only_layers of Qwen3-MoE), norms behind the blocks and narrow embeddings (OPT-350M).
+// Not modeled, therefore refused: a sliding window in some layers only (max_window_layers of Qwen), layers without experts behind layers
+// with (decoder_sparse_step, mlp_only_layers of Qwen3-MoE, moe_layer_freq of DeepSeek), norms behind the blocks and narrow embeddings
+// (OPT-350M).
 #include "traces/model_architectures.hpp"
 
 #include <fmt/format.h>
@@ -93,6 +94,27 @@ void qwen3_moe(const ConfigJson& config, ModelSpec& model) {
   }
 }
 
+/// DeepSeek-V2, V3 and R1. The first layers may have an FFN of intermediate_size; model.intermediate is moe_intermediate_size.
+void deepseek(const ConfigJson& config, ModelSpec& model) {
+  model.kv_heads = 1;  // The latent serves all heads.
+  model.kv_rank = config.integer("kv_lora_rank", kMostRank);
+  if (config.given("q_lora_rank")) model.q_rank = config.integer("q_lora_rank", kMostRank);
+  model.rope_dim = config.integer("qk_rope_head_dim", kMostHeadDim / 2);
+  model.v_dim = config.integer("v_head_dim", kMostHeadDim);
+  if (config.boolean("attention_bias", false)) config.fail("attention_bias", "true is not modeled here; only false is");
+  experts(config, model, "n_routed_experts", "num_experts_per_tok");
+  if (config.given("n_shared_experts")) model.shared_experts = config.integer("n_shared_experts", kMostExpertsPerToken);
+  if (config.given("moe_layer_freq") && !config.is("moe_layer_freq", 1)) {
+    config.fail("moe_layer_freq", "only 1 (experts in every layer behind the first ones) is modeled");
+  }
+  if (!config.given("first_k_dense_replace") || config.is("first_k_dense_replace", 0)) return;
+  model.dense_layers = config.integer("first_k_dense_replace", kMostLayers);
+  model.dense_intermediate = config.integer("intermediate_size", kMostWidth);
+  if (model.dense_layers >= model.layers) {
+    config.fail("first_k_dense_replace", fmt::format("{} of {} layers leave none with experts", model.dense_layers, model.layers));
+  }
+}
+
 void phi3(const ConfigJson& config, ModelSpec& model) {
   window_or_null(config, model);
   partial_rotary(config, model, "partial_rotary_factor");
@@ -168,6 +190,8 @@ const std::vector<Architecture>& architectures() {
       {"Qwen2ForCausalLM",    kLayers,  kHidden,  kHeads,  kWords,  kKv, false,         kFfn, false,              kPositions, 0,         kAct, "silu",                  false, qwen2},
       {"Qwen3ForCausalLM",    kLayers,  kHidden,  kHeads,  kWords,  kKv, false,         kFfn, false,              kPositions, 0,         kAct, "silu",                  false, qwen3},
       {"Qwen3MoeForCausalLM", kLayers,  kHidden,  kHeads,  kWords,  kKv, false,         "moe_intermediate_size", false, kPositions, 0,   kAct, "silu",                  false, qwen3_moe},
+      {"DeepseekV2ForCausalLM", kLayers, kHidden, kHeads,  kWords,  "",  false,         "moe_intermediate_size", false, kPositions, 0,   kAct, "silu",                  false, deepseek, true},
+      {"DeepseekV3ForCausalLM", kLayers, kHidden, kHeads,  kWords,  "",  false,         "moe_intermediate_size", false, kPositions, 0,   kAct, "silu",                  false, deepseek, true},
       {"InternLMForCausalLM", kLayers,  kHidden,  kHeads,  kWords,  kKv, true,          kFfn, false,              kPositions, 0,         kAct, "silu",                  false, internlm},
       {"Phi3ForCausalLM",     kLayers,  kHidden,  kHeads,  kWords,  kKv, true,          kFfn, false,              kPositions, 0,         kAct, "silu",                  false, phi3},
       {"GPT2LMHeadModel",     "n_layer", "n_embd", "n_head", kWords, "", false,         "n_inner", true,          "n_positions|n_ctx", 0, "activation_function", "gelu", true,  gpt2},

@@ -49,6 +49,7 @@ std::uint32_t read_kv_heads(const ConfigJson& config, const Architecture& a, con
 }
 
 std::uint32_t read_head_dim(const ConfigJson& config, const Architecture& a, const ModelSpec& model) {
+  if (a.latent) return config.integer("qk_nope_head_dim", kMostHeadDim / 2) + config.integer("qk_rope_head_dim", kMostHeadDim / 2);
   if (config.given("head_dim")) return config.integer("head_dim", kMostHeadDim);
   if (model.hidden % model.q_heads != 0) {
     config.fail(a.q_heads, fmt::format("{} does not divide {} {}, and no head_dim is given", model.q_heads, a.hidden, model.hidden));
@@ -89,11 +90,24 @@ std::uint64_t ModelSpec::expert_parameters() const {
   return (gated ? 3ULL : 2ULL) * hidden * intermediate;  // Gate, up, down; or up, down.
 }
 
+std::uint64_t ModelSpec::attention_parameters() const {
+  const std::uint64_t q = std::uint64_t{q_heads} * head_dim;
+  if (latent()) {
+    // Q, by way of q_rank features and their norm or not; latent and position, and the norm of the latent; W_UK and W_UV; output.
+    const std::uint64_t up = q_rank == 0 ? hidden * q : q_rank * (hidden + q + 1);
+    return up + hidden * kv_elements() + kv_rank + std::uint64_t{kv_rank} * q_heads * (head_dim - rope_dim + v_dim) +
+           std::uint64_t{q_heads} * v_dim * hidden;
+  }
+  const std::uint64_t kv = std::uint64_t{kv_heads} * head_dim;
+  return hidden * (q + 2 * kv) + q * hidden;  // Q, K, V; output.
+}
+
 std::uint64_t ModelSpec::layer_parameters() const {
   const std::uint64_t q = std::uint64_t{q_heads} * head_dim;
   const std::uint64_t kv = std::uint64_t{kv_heads} * head_dim;
-  const std::uint64_t attention = hidden * (q + 2 * kv) + q * hidden;  // Q, K, V; output.
-  const std::uint64_t ffn = experts == 0 ? expert_parameters() : experts * expert_parameters() + std::uint64_t{experts} * hidden;
+  const std::uint64_t attention = attention_parameters();
+  const std::uint64_t ffn =
+      experts == 0 ? expert_parameters() : (experts + shared_experts) * expert_parameters() + std::uint64_t{experts} * hidden;
   std::uint64_t small = (shared_norm ? 1ULL : 2ULL) * norm_parameters();
   if (qkv_bias) small += q + 2 * kv;
   if (output_bias) small += hidden;
@@ -102,9 +116,17 @@ std::uint64_t ModelSpec::layer_parameters() const {
   return attention + ffn + small;
 }
 
+std::uint64_t ModelSpec::dense_layer_parameters() const {
+  ModelSpec dense = *this;
+  dense.intermediate = dense_intermediate;
+  dense.experts = dense.shared_experts = 0;
+  return dense.layer_parameters();
+}
+
 std::uint64_t ModelSpec::parameters() const {
   const std::uint64_t matrices = tied_embeddings ? 1 : 2;  // Embedding, and an LM head that may be the same matrix.
-  std::uint64_t sum = matrices * embedding_parameters() + layers * layer_parameters() + norm_parameters();
+  std::uint64_t sum = matrices * embedding_parameters() + (layers - dense_layers) * layer_parameters() + norm_parameters();
+  if (dense_layers > 0) sum += dense_layers * dense_layer_parameters();
   sum += std::uint64_t{learned_positions} * hidden;
   if (embedding_norm) sum += norm_parameters();
   if (lm_head_bias) sum += vocabulary;
@@ -112,7 +134,7 @@ std::uint64_t ModelSpec::parameters() const {
 }
 
 std::uint64_t ModelSpec::active_parameters() const {
-  return parameters() - layers * (experts == 0 ? 0ULL : experts - experts_per_token) * expert_parameters();
+  return parameters() - (layers - dense_layers) * (experts == 0 ? 0ULL : experts - experts_per_token) * expert_parameters();
 }
 
 ModelSpec parse_model(const std::string& text, const std::string& file, const std::string& name) {

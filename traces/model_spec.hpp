@@ -1,8 +1,12 @@
-// A decoder-only transformer, dense or with experts in every layer, read from a Hugging Face config.json as published.
+// A decoder-only transformer, dense or with experts in all layers but perhaps the first ones, read from a Hugging Face config.json as
+// published.
 //
 // The known architectures and their keys are one table (model_architectures.cpp). Keys that we do not know are tolerated here and only here
-// (the file is somebody else's); keys that we need and miss are named. Not modeled: RoPE scaling (it moves no bytes), dropout, the
-// tokenizer, latent attention (MLA), shared experts, layers of several kinds in one model.
+// (the file is somebody else's); keys that we need and miss are named. Latent attention (MLA, DeepSeek): K and V of all heads of a token
+// are one vector of kv_rank features, from which W_UK and W_UV make them, and rope_dim features of K that carry the position and are shared
+// by all heads. Not modeled: RoPE scaling (it moves no bytes), dropout, the tokenizer, several kinds of attention in one model, heads that
+// predict further tokens (MTP), the groups of experts of DeepSeek's router: a token's groups are as even as its experts, so how many
+// experts a batch touches does not change.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +33,13 @@ struct ModelSpec {
   std::uint32_t learned_positions = 0;  ///< Rows of a table of position embeddings, in place of RoPE; 0: none.
   std::uint32_t experts = 0;            ///< FFNs of a layer that a router chooses from; 0: one FFN and no router.
   std::uint32_t experts_per_token = 0;
+  std::uint32_t shared_experts = 0;      ///< Experts that every token takes beside its own.
+  std::uint32_t dense_layers = 0;        ///< The first so many layers have one FFN in place of experts.
+  std::uint32_t dense_intermediate = 0;  ///< Features of that FFN.
+  std::uint32_t kv_rank = 0;             ///< Latent attention: features of the latent vector; 0: none.
+  std::uint32_t q_rank = 0;              ///< Latent attention: features between the two matrices that make Q; 0: one matrix makes it.
+  std::uint32_t rope_dim = 0;            ///< Latent attention: features of head_dim that carry the position.
+  std::uint32_t v_dim = 0;               ///< Latent attention: features of a head of V.
   Activation activation = Activation::silu;
   bool tied_embeddings = false;
   bool gated = true;            ///< FFN: activation(gate) * up, then down; else activation(up), then down.
@@ -41,10 +52,16 @@ struct ModelSpec {
   bool qkv_bias = false, output_bias = false, ffn_bias = false, lm_head_bias = false;
 
   [[nodiscard]] bool rope() const { return learned_positions == 0 && !alibi; }
+  [[nodiscard]] bool latent() const { return kv_rank > 0; }
+  [[nodiscard]] bool has_experts(std::uint32_t layer) const { return experts > 0 && layer >= dense_layers; }
+  /// Of a token and layer in the cache, all GPUs of a group together where heads are divided: K and V of all heads, or the latent.
+  [[nodiscard]] std::uint64_t kv_elements() const { return latent() ? std::uint64_t{kv_rank} + rope_dim : 2ULL * kv_heads * head_dim; }
   [[nodiscard]] std::uint64_t embedding_parameters() const;  ///< One vocabulary x hidden matrix.
   [[nodiscard]] std::uint64_t norm_parameters() const { return (layer_norm ? 2ULL : 1ULL) * hidden; }
-  [[nodiscard]] std::uint64_t expert_parameters() const;  ///< Matrices of one FFN.
-  [[nodiscard]] std::uint64_t layer_parameters() const;
+  [[nodiscard]] std::uint64_t expert_parameters() const;     ///< Matrices of one FFN.
+  [[nodiscard]] std::uint64_t attention_parameters() const;  ///< Matrices of attention and the norms inside it.
+  [[nodiscard]] std::uint64_t layer_parameters() const;      ///< Of a layer behind the dense ones.
+  [[nodiscard]] std::uint64_t dense_layer_parameters() const;
   [[nodiscard]] std::uint64_t parameters() const;         ///< All of them, as published.
   [[nodiscard]] std::uint64_t active_parameters() const;  ///< Without the experts that one token does not meet.
 };

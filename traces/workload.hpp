@@ -1,4 +1,4 @@
-// From a model and a batch to a graph of kernels: one decode step or one prefill of a dense transformer, as one GPU of a tensor-parallel
+// From a model and a batch to a graph of kernels: one decode step or one prefill of a transformer, as one GPU of a tensor-parallel
 // group sees it.
 //
 // All GPUs of the group do the same on their shard at the same time, so one stands for all; what it sends to its peers equals what it
@@ -11,6 +11,7 @@
 
 #include "sim/core/device_shape.hpp"
 #include "sim/core/kernel.hpp"
+#include "traces/attention_splits.hpp"
 #include "traces/collective.hpp"
 #include "traces/gemm.hpp"
 #include "traces/model_spec.hpp"
@@ -37,6 +38,7 @@ struct WorkloadOptions {
   double offload_kv = 0;           ///< Share of each sequence's KV pages kept in host memory, streamed likewise.
   std::uint32_t page_tokens = 16;  ///< Tokens per page of the KV cache.
   std::uint32_t kv_splits = 0;     ///< Blocks that share one KV head of one sequence in decode attention; 0: the rule.
+  AttentionEngine attention_engine = AttentionEngine::automatic;  ///< Whose rule; latent attention has its own (attention_latent.hpp).
   AllReduceRule all_reduce;
   std::uint64_t seed = 1;  ///< Order of the physical KV pages.
   std::map<KernelClass, TilingOverride> tiling;

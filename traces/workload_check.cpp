@@ -15,6 +15,7 @@ namespace {
 constexpr std::uint64_t kMostTokens = 1ULL << 22;    // In one step; keeps every grid below 2^32 blocks.
 constexpr std::uint64_t kMostSlots = 1ULL << 24;     // Pairs of token and expert, which the trace holds in memory.
 constexpr std::uint64_t kMostKvTokens = 1ULL << 32;  // In the cache; keeps every byte count of a model far below 2^64.
+constexpr std::uint64_t kMostParts = 1ULL << 22;     // Of latent decode attention, whose schedule the trace holds in memory.
 constexpr std::uint64_t kMostPages = 1ULL << 28;     // Of the block table, which the trace holds in memory.
 
 [[noreturn]] void fail(const std::string& message) {
@@ -27,7 +28,7 @@ bool shares_kv_heads(const ModelSpec& model, std::uint32_t tp) {
 }
 
 std::string tp_that_work(const ModelSpec& model) {
-  const std::uint32_t common = std::gcd(model.q_heads, model.intermediate);
+  const std::uint32_t common = std::gcd(std::gcd(model.q_heads, model.intermediate), model.dense_intermediate);
   std::string out;
   for (std::uint32_t tp = 1; tp <= common; ++tp) {
     if (common % tp == 0 && shares_kv_heads(model, tp)) out += (out.empty() ? "" : ", ") + std::to_string(tp);
@@ -43,6 +44,7 @@ void check_parallel(const ModelSpec& model, std::uint32_t tp) {
   if (model.q_heads % tp != 0) refuse(model.q_heads, "query heads");
   if (!shares_kv_heads(model, tp)) refuse(model.kv_heads, "KV heads");
   if (model.intermediate % tp != 0) refuse(model.intermediate, "intermediate features");
+  if (model.dense_intermediate % tp != 0) refuse(model.dense_intermediate, "intermediate features of the first layers");
 }
 
 void check_lengths(const ModelSpec& model, const WorkloadOptions& options) {
@@ -128,6 +130,11 @@ void check_workload(const ModelSpec& model, const WorkloadOptions& options) {
   check_lengths(model, options);
   check_share(options.offload_weights, "offload weights");
   if (model.experts > 0 && options.offload_weights > 0) fail("offload weights: offloading a model with experts is not modeled");
+  if (model.latent() && options.offload_weights > 0) fail("offload weights: offloading a model with latent attention is not modeled");
+  if (model.latent() && std::uint64_t{options.kv_splits} * options.batch > kMostParts) {
+    fail(fmt::format("kv_splits {} of {} sequences are {} parts; the most is {}", options.kv_splits, options.batch,
+                     std::uint64_t{options.kv_splits} * options.batch, kMostParts));
+  }
   check_share(options.offload_kv, "offload kv");
   check_type(options.weights,
              {DataType::fp32, DataType::fp16, DataType::bf16, DataType::fp8, DataType::int8, DataType::fp4, DataType::int4}, "weights");

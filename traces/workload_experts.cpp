@@ -1,6 +1,7 @@
-// A layer's FFN where a router chooses experts: scores, choice, sorting, two GEMMs over all experts, weighted sum.
+// A layer's FFN where a router chooses experts: the shared ones, then scores, choice, sorting, two GEMMs over all experts, weighted sum.
 #include <fmt/format.h>
 
+#include "traces/elementwise.hpp"
 #include "traces/workload_layer.hpp"
 
 namespace rooftrace {
@@ -67,16 +68,20 @@ void WorkloadBuilder::experts(std::uint32_t layer, std::uint64_t out) {
     kernel.label = fmt::format("{} {}", name(linear.shape.kernel_class), kernel.label);
     add(std::move(kernel), linear.shape.kernel_class, number);
   };
+  const bool shared = p.shard.model.shared_experts > 0;
+  if (shared) plain_ffn(kSharedUp, kSharedDown, layer, p.ffn_out);
   add_gemm(p.router_problem(layer), p.router_tiling, KernelClass::router, number, std::nullopt);
   const Matrix scores = p.activations(p.scores, p.shard.model.experts);
   add(make_top_k(p.gpu, scores, p.expert_routes(), p.shard.model.experts_per_token), KernelClass::router, number);
   add(make_sort_by_expert(p.expert_routes(), p.sorted_slots()), KernelClass::router, number);
-  gemm(p.linears[2], p.normed, p.gate_up);
-  activation(number);
-  gemm(p.linears[3], p.gated, p.expert_out);
+  gemm(p.linears[kUp], p.normed, p.gate_up);
+  activation(number, p.shard.ffn_rows(), p.shard.intermediate);
+  gemm(p.linears[kDown], p.gated, p.expert_out);
   const Matrix parts = p.ffn_activations(p.expert_out, p.shard.hidden);
   // The sum over a token's experts ends the second GEMM, as a reduction over split-K would.
-  add(make_moe_combine(p.gpu, parts, p.expert_routes(), p.activations(out, p.shard.hidden)), KernelClass::ffn_down, number);
+  const Matrix sum = p.activations(out, p.shard.hidden);
+  add(make_moe_combine(p.gpu, parts, p.expert_routes(), sum), KernelClass::ffn_down, number);
+  if (shared) add(make_residual_add(p.gpu, sum, p.activations(p.ffn_out, p.shard.hidden), sum), KernelClass::residual, number);
 }
 
 }  // namespace rooftrace

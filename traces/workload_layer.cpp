@@ -64,7 +64,11 @@ void WorkloadBuilder::linear(std::size_t which, std::uint32_t layer, std::uint64
 }
 
 void WorkloadBuilder::rope(std::uint32_t layer) {
-  const std::uint32_t index = add(make_rope_kv_write(plan_.gpu, plan_.rope(layer)), KernelClass::rope_kv_write, signed_layer(layer));
+  cache_write(make_rope_kv_write(plan_.gpu, plan_.rope(layer)), layer);
+}
+
+void WorkloadBuilder::cache_write(Kernel kernel, std::uint32_t layer) {
+  const std::uint32_t index = add(std::move(kernel), KernelClass::rope_kv_write, signed_layer(layer));
   if (plan_.options.stage != Stage::prefill || plan_.shard.host_kv_bytes() == 0) return;
   // Pages of host memory are written to the slot and taken out while attention reads them.
   if (layer >= 2) wait(index, write_backs_[layer - 2]);
@@ -159,10 +163,14 @@ void WorkloadBuilder::layer(std::uint32_t layer) {
   const bool parallel = p.options.tp > 1;
   // The FFN of the layer before left its output in `reduced` (the same buffer as `projected` on one GPU).
   norm(layer == 0 ? p.residual : p.reduced, layer > 0, p.map.address(p.attention_norm, layer), number);
-  linear(0, layer, p.normed, p.qkv);
-  rope(layer);
-  attention(layer);
-  linear(1, layer, p.attended, p.projected);
+  linear(kQkv, layer, p.normed, p.qkv);
+  if (p.shard.model.latent()) {
+    latent_attention(layer);
+  } else {
+    rope(layer);
+    attention(layer);
+  }
+  linear(kOutput, layer, p.attended, p.projected);
   if (p.shard.model.parallel_block) {
     // The FFN reads what attention read; their sum is reduced once.
     if (!p.shard.model.shared_norm) norm(p.residual, false, p.map.address(p.ffn_norm, layer), number);
@@ -177,19 +185,26 @@ void WorkloadBuilder::layer(std::uint32_t layer) {
   if (parallel) all_reduce(p.projected, p.reduced, number);
 }
 
-void WorkloadBuilder::activation(std::int32_t layer) {
+void WorkloadBuilder::activation(std::int32_t layer, std::uint64_t rows, std::uint64_t features) {
   const WorkloadPlan& p = plan_;
-  const Matrix up = p.ffn_activations(p.gate_up, p.shard.up_columns());
-  const Matrix out = p.ffn_activations(p.gated, p.shard.intermediate);
+  Matrix up = p.activations(p.gate_up, (p.shard.model.gated ? 2 : 1) * features);
+  Matrix out = p.activations(p.gated, features);
+  up.rows = out.rows = rows;
   const Activation f = p.shard.model.activation;
   add(p.shard.model.gated ? make_gated_activation(p.gpu, up, out, f) : make_activation(p.gpu, up, out, f), KernelClass::activation, layer);
 }
 
 void WorkloadBuilder::ffn(std::uint32_t layer, std::uint64_t out) {
-  if (plan_.routing) return experts(layer, out);
-  linear(2, layer, plan_.normed, plan_.gate_up);
-  activation(signed_layer(layer));
-  linear(3, layer, plan_.gated, out);
+  const ModelSpec& model = plan_.shard.model;
+  if (layer < model.dense_layers) return plain_ffn(kDenseUp, kDenseDown, layer, out);
+  if (model.experts > 0) return experts(layer, out);
+  plain_ffn(kUp, kDown, layer, out);
+}
+
+void WorkloadBuilder::plain_ffn(std::size_t up, std::size_t down, std::uint32_t layer, std::uint64_t out) {
+  linear(up, layer, plan_.normed, plan_.gate_up);
+  activation(signed_layer(layer), plan_.shard.tokens(), plan_.linears[down].shape.k);
+  linear(down, layer, plan_.gated, out);
 }
 
 void WorkloadBuilder::lm_head() {

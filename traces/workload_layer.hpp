@@ -39,9 +39,14 @@ class WorkloadBuilder {
   void norm(std::uint64_t x, bool with_residual, std::uint64_t gain, std::int32_t layer);
   void linear(std::size_t which, std::uint32_t layer, std::uint64_t in, std::uint64_t out);
   void rope(std::uint32_t layer);
+  /// What writes the cache, and the copy of what lives in host memory behind it.
+  void cache_write(Kernel kernel, std::uint32_t layer);
   void attention(std::uint32_t layer);
   void ffn(std::uint32_t layer, std::uint64_t out);
-  void activation(std::int32_t layer);
+  /// Up, activation, down: from the normed residual to `out`.
+  void plain_ffn(std::size_t up, std::size_t down, std::uint32_t layer, std::uint64_t out);
+  void activation(std::int32_t layer, std::uint64_t rows, std::uint64_t features);
+  void latent_attention(std::uint32_t layer);
   void experts(std::uint32_t layer, std::uint64_t out);
   void all_reduce(std::uint64_t in, std::uint64_t out, std::int32_t layer);
 

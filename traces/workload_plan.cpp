@@ -33,7 +33,8 @@ WorkloadPlan::WorkloadPlan(const ModelSpec& model, const DeviceShape& device, co
     : gpu(device), options(wanted), shard(make_shard(model, wanted)) {
   kv_.sequences = shard.sequences;
   kv_.kv_heads = shard.kv_heads;
-  kv_.head_dim = static_cast<std::uint32_t>(shard.head_dim);
+  kv_.head_dim = static_cast<std::uint32_t>(shard.kv_width());
+  kv_.latent = model.latent();
   kv_.tokens = shard.kv_len;
   kv_.type = shard.kv;
   kv_.page_tokens = shard.page_tokens;
@@ -67,6 +68,7 @@ void WorkloadPlan::choose_tilings() {
     LinearPlan& plan = linears[i];
     plan.shape = shard.linears[i];
     const LinearShape& shape = plan.shape;
+    if (shape.absent()) continue;
     if (shape.copies > 1) {
       plan.parts = {{0, shape.n, false, overridden(shape.kernel_class, choose_moe_tiling(gpu, *routing, shard.linear, shard.activations))}};
       continue;
@@ -77,12 +79,15 @@ void WorkloadPlan::choose_tilings() {
          {std::pair{std::uint64_t{0}, shape.host_rows}, std::pair{shape.host_rows, shape.n - shape.host_rows}}) {
       if (rows == 0) continue;
       const bool host = shape.host_rows > 0 && first == 0;
-      plan.parts.push_back({first, rows, host, tiling(shape.kernel_class, shard.tokens(), rows, shape.k, shard.linear)});
+      plan.parts.push_back(
+          {first, rows, host, tiling(shape.kernel_class, shard.tokens(), rows, shape.k, shape.wide ? shard.dense : shard.linear)});
     }
   }
   head = {0, shard.vocabulary, false, tiling(KernelClass::lm_head, shard.sequences, shard.vocabulary, shard.hidden, shard.dense)};
-  if (options.stage == Stage::decode) {
-    decode = choose_decode_tiling(gpu, attention_shape(), options.kv_splits);
+  if (model.latent()) {
+    choose_latent();
+  } else if (options.stage == Stage::decode) {
+    decode = choose_decode_tiling(gpu, attention_shape(), options.kv_splits, options.attention_engine);
   } else {
     prefill = choose_prefill_tiling(gpu, static_cast<std::uint32_t>(shard.head_dim), shard.activations, shard.kv);
   }
@@ -112,13 +117,14 @@ void WorkloadPlan::allocate_front() {
   residual = buffer(tokens, shard.hidden);
   normed = buffer(tokens, shard.hidden);
   qkv = buffer(tokens, shard.qkv_columns());
-  attended = buffer(tokens, shard.q_heads * shard.head_dim);
+  attended = buffer(tokens, shard.attended_columns());
   projected = buffer(tokens, shard.hidden);
   reduced = parallel ? buffer(tokens, shard.hidden) : projected;
-  if (shard.model.parallel_block) ffn_out = buffer(tokens, shard.hidden);
-  gate_up = buffer(shard.ffn_rows(), shard.up_columns());
-  gated = buffer(shard.ffn_rows(), shard.intermediate);
+  if (shard.model.parallel_block || shard.model.shared_experts > 0) ffn_out = buffer(tokens, shard.hidden);
+  gate_up = buffer(1, shard.up_elements());
+  gated = buffer(1, shard.down_elements());
   allocate_experts();
+  allocate_latent();
   logits = buffer(shard.sequences, shard.vocabulary);
   if (parallel) {
     const std::uint64_t elements = tokens * shard.hidden;
@@ -139,9 +145,12 @@ void WorkloadPlan::allocate_front() {
   }
   partials = std::max(partials, split_bytes(head, shard.sequences));
   if (partials > 0) gemm_workspace = map.allocate(partials, TensorRole::activations);
-  if (options.stage == Stage::decode && decode.splits > 1) {
-    attention_workspace = map.allocate(decode_workspace_bytes(attention_shape(), decode), TensorRole::activations);
+  std::uint64_t split_sums = 0;
+  if (options.stage == Stage::decode) {
+    split_sums =
+        shard.model.latent() ? latent_workspace_bytes(attention_shape(), latent) : decode_workspace_bytes(attention_shape(), decode);
   }
+  if (split_sums > 0) attention_workspace = map.allocate(split_sums, TensorRole::activations);
   for (std::size_t slot = 0; slot < 2; ++slot) {
     if (shard.host_weight_bytes() > 0) weight_slots[slot] = map.allocate(shard.host_weight_bytes(), TensorRole::weights);
     if (shard.host_kv_bytes() > 0) kv_slots[slot] = map.allocate(shard.host_kv_bytes(), TensorRole::kv);
@@ -154,16 +163,21 @@ void WorkloadPlan::allocate_arena() {
   attention_norm = weights(model.norm_parameters());
   if (!model.shared_norm) ffn_norm = weights(model.norm_parameters());
   if (model.qk_norm) qk_gain = weights(2 * shard.head_dim);
+  if (model.latent()) {
+    if (model.q_rank > 0) q_norm = weights(model.q_rank);
+    latent_norm = weights(model.kv_rank);
+  }
   if (model.experts > 0) router = weights(model.experts * shard.hidden);
   if (shard.qkv_bias) bias = weights(shard.qkv_columns());
   for (LinearPlan& plan : linears) {
+    if (plan.shape.absent()) continue;
     const std::uint64_t rows = plan.shape.rows() - plan.shape.host_rows;
     plan.resident = map.allocate_in_layer(rows * shard.linear_row_bytes(plan.shape), TensorRole::weights);
-    if (shard.scaled) plan.scales = map.allocate_in_layer(plan.shape.rows() * 4, TensorRole::scales);
+    if (shard.scaled && !plan.shape.wide) plan.scales = map.allocate_in_layer(plan.shape.rows() * 4, TensorRole::scales);
     if (plan.shape.bias) plan.bias = weights(plan.shape.n);
   }
   k_pool = map.allocate_in_layer(kv_.pool_bytes(), TensorRole::kv);
-  v_pool = map.allocate_in_layer(kv_.pool_bytes(), TensorRole::kv);
+  if (!kv_.latent) v_pool = map.allocate_in_layer(kv_.pool_bytes(), TensorRole::kv);
   if (shard.host_weight_bytes() > 0) host_weights = map.allocate_in_layer(shard.host_weight_bytes(), TensorRole::weights);
   if (shard.host_kv_bytes() > 0) host_kv = map.allocate_in_layer(shard.host_kv_bytes(), TensorRole::kv);
 }
@@ -194,13 +208,14 @@ GemmProblem WorkloadPlan::linear(const LinearPlan& plan, const LinearPart& part,
   problem.a = activations(in, plan.shape.k);
   const std::uint64_t row = shard.linear_row_bytes(plan.shape);
   const std::uint64_t from = part.staged ? weight_slots[layer % 2] + plan.staged : map.address(plan.resident, layer);
-  problem.b = matrix_at(from, part.rows, plan.shape.k, shard.linear, TensorRole::weights);
+  const DataType type = plan.shape.wide ? shard.dense : shard.linear;
+  problem.b = matrix_at(from, part.rows, plan.shape.k, type, TensorRole::weights);
   problem.b.produced = part.staged;  // The copy engine has just written it.
   problem.b.pitch = row;
   problem.c = activations(out, plan.shape.n);
   problem.c.address += bytes_of(shard.activations, part.first_row);
   problem.c.cols = part.rows;
-  if (shard.scaled) {
+  if (shard.scaled && !plan.shape.wide) {
     problem.b_scales = matrix_at(map.address(plan.scales, layer) + part.first_row * 4, part.rows, 1, DataType::fp32, TensorRole::scales);
   }
   if (plan.shape.bias) {
@@ -209,7 +224,7 @@ GemmProblem WorkloadPlan::linear(const LinearPlan& plan, const LinearPart& part,
   }
   problem.workspace = matrix_at(gemm_workspace, part.tiling.split_k * shard.tokens(), part.rows, DataType::fp32, TensorRole::activations);
   problem.workspace.produced = true;
-  problem.tensor_type = tensor_type(shard.linear);
+  problem.tensor_type = tensor_type(type);
   return problem;
 }
 
@@ -258,6 +273,7 @@ RopeProblem WorkloadPlan::rope(std::uint32_t layer) const {
 }
 
 AttentionProblem WorkloadPlan::attention_shape() const {
+  if (shard.model.latent()) return latent_shape();
   AttentionProblem problem;
   problem.batch = shard.sequences;
   problem.q_heads = shard.q_heads;
@@ -277,7 +293,7 @@ AttentionProblem WorkloadPlan::attention_shape() const {
 
 AttentionProblem WorkloadPlan::attention(std::uint32_t layer) const {
   AttentionProblem problem = attention_shape();
-  problem.kv = cache(layer);
+  if (problem.kv.paged()) problem.kv = cache(layer);
   return problem;
 }
 

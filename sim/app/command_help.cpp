@@ -40,9 +40,12 @@ constexpr std::string_view kSimulateEnd = R"(
 decode stage, --prompt every prefill stage.
 
 --set reaches every key: hardware.* those of the machine's file, model.* those of the model (layers, hidden, intermediate, q_heads,
-kv_heads, head_dim, vocabulary, max_positions, window, or their names in config.json), and the scenario's own:
+kv_heads, head_dim, vocabulary, max_positions, window, experts, dense_layers, kv_rank ..., or their names in config.json), and the
+scenario's own:
   stages, batch, context, prompt, tp, weights, kv, activations (bf16, fp16, fp32), offload.weights, offload.kv, start, layers, fidelity,
   page_tokens (tokens per page of the KV cache, 16), kv_splits (blocks that share one KV head of one sequence; 0: chosen),
+  attention_engine (whose rule chooses: automatic, flash_attention_2, flash_attention_3, flashinfer, vllm_paged, trtllm_xqa,
+  sglang_triton, fastertransformer),
   all_reduce (automatic, nccl, ring, tree, nvls, one_shot, two_shot), all_reduce_protocol (automatic, ll, ll128, simple),
   one_shot_below, two_shot_below (bytes up to which automatic takes them), seed,
   tiling.CLASS.FIELD (CLASS: qkv_projection, output_projection, ffn_up, ffn_down, lm_head; FIELD: block_m, block_n, block_k, stages,

@@ -40,7 +40,7 @@ std::string weights_text(const ModelSpec& model) {
 std::string kv_text(const ModelSpec& model) {
   std::string text;
   for (const DataType type : {DataType::bf16, DataType::fp8}) {
-    const double elements = 2.0 * model.layers * model.kv_heads * model.head_dim;
+    const double elements = static_cast<double>(model.layers) * static_cast<double>(model.kv_elements());
     text +=
         fmt::format("{}{} {}", text.empty() ? "" : ", ", name(type), format_quantity(elements * bytes_per_element(type), Dimension::bytes));
   }
@@ -65,12 +65,18 @@ std::string tp_text(const ModelSpec& model) {
 std::string intermediate_text(const ModelSpec& model) {
   const std::string one = fmt::format("{}, {}{}", model.intermediate, model.gated ? "gated " : "", name(model.activation));
   if (model.experts == 0) return one;
-  return fmt::format("{} experts of {}; a token takes {}", model.experts, one, model.experts_per_token);
+  std::string text = fmt::format("{} experts of {}; a token takes {}", model.experts, one, model.experts_per_token);
+  if (model.shared_experts > 0) text += fmt::format(" and {} shared", model.shared_experts);
+  if (model.dense_layers > 0)
+    text += fmt::format("; {} in the first {}", model.dense_intermediate,
+                        model.dense_layers == 1 ? "layer" : fmt::format("{} layers", model.dense_layers));
+  return text;
 }
 
 std::string positions_text(const ModelSpec& model) {
   if (model.learned_positions > 0) return fmt::format("learned, {} rows", model.learned_positions);
   if (model.alibi) return "ALiBi";
+  if (model.latent()) return fmt::format("RoPE of {} features of a head", model.rope_dim);
   return model.rotary_dim == 0 ? "RoPE" : fmt::format("RoPE of {} features of a head", model.rotary_dim);
 }
 
@@ -91,8 +97,14 @@ std::string describe_model(const ModelSpec& model) {
   text += row("hidden", std::to_string(model.hidden));
   text += row("intermediate", intermediate_text(model));
   text += row("query heads", fmt::format("{} of {}", model.q_heads, model.head_dim));
-  text += row("KV heads", fmt::format("{}, each for {} query head{}", model.kv_heads, model.q_heads / model.kv_heads,
-                                      model.q_heads == model.kv_heads ? "" : "s"));
+  if (model.latent()) {
+    text += row("latent of K and V",
+                fmt::format("{} features and {} with position, for all heads; V {} per head", model.kv_rank, model.rope_dim, model.v_dim));
+    if (model.q_rank > 0) text += row("Q made of", fmt::format("{} features", model.q_rank));
+  } else {
+    text += row("KV heads", fmt::format("{}, each for {} query head{}", model.kv_heads, model.q_heads / model.kv_heads,
+                                        model.q_heads == model.kv_heads ? "" : "s"));
+  }
   text += row("vocabulary",
               fmt::format("{}; the LM head {}", model.vocabulary, model.tied_embeddings ? "is the embedding" : "is a matrix of its own"));
   text += row("longest sequence", fmt::format("{} tokens", model.max_positions));

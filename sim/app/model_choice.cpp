@@ -33,6 +33,16 @@ constexpr std::array kFields = {
     Field{"experts", "num_experts", &ModelSpec::experts, 0, 1 << 12},
     Field{"experts_per_token", "num_experts_per_tok", &ModelSpec::experts_per_token, 0, 64},
 };
+/// Of some architectures only: written where they are not 0, and 0 where they are not given.
+constexpr std::array kRareFields = {
+    Field{"shared_experts", "n_shared_experts", &ModelSpec::shared_experts, 0, 64},
+    Field{"dense_layers", "first_k_dense_replace", &ModelSpec::dense_layers, 0, 1 << 14},
+    Field{"dense_intermediate", "", &ModelSpec::dense_intermediate, 0, 1 << 22},
+    Field{"kv_rank", "kv_lora_rank", &ModelSpec::kv_rank, 0, 1 << 14},
+    Field{"q_rank", "q_lora_rank", &ModelSpec::q_rank, 0, 1 << 14},
+    Field{"rope_dim", "qk_rope_head_dim", &ModelSpec::rope_dim, 0, 1 << 11},
+    Field{"v_dim", "v_head_dim", &ModelSpec::v_dim, 0, 1 << 12},
+};
 
 struct Flag {
   const char* name;
@@ -64,6 +74,22 @@ std::optional<ConfigNode> find_either(const ConfigNode& map, const std::string& 
   return own ? own : other;
 }
 
+void check_latent(const ModelSpec& model, const ConfigNode& last) {
+  if (!model.latent()) {
+    if (model.q_rank + model.rope_dim + model.v_dim > 0) last.fail("q_rank, rope_dim and v_dim belong to latent attention (kv_rank)");
+    return;
+  }
+  if (model.kv_heads != 1) last.fail(fmt::format("kv_heads is {}; latent attention has one latent for all heads", model.kv_heads));
+  if (model.rope_dim == 0 || model.rope_dim >= model.head_dim || model.v_dim == 0) {
+    last.fail(fmt::format("rope_dim {} of head_dim {} and v_dim {}: latent attention needs features with position, without, and of V",
+                          model.rope_dim, model.head_dim, model.v_dim));
+  }
+  if (model.window + model.rotary_dim + model.learned_positions > 0 || model.alibi || model.qk_norm || model.qkv_bias ||
+      model.parallel_block) {
+    last.fail("latent attention has RoPE, no window, no biases or norms of Q and K, and no parallel block");
+  }
+}
+
 /// What single limits cannot say; `last` is the place that an error names.
 void check_consistent(const ModelSpec& model, const ConfigNode& last) {
   if (model.rotary_dim > model.head_dim || model.rotary_dim % 2 != 0) {
@@ -80,6 +106,14 @@ void check_consistent(const ModelSpec& model, const ConfigNode& last) {
     last.fail(fmt::format("{} experts of {} features are too many", model.experts, model.intermediate));
   }
   if (model.experts > 0 && model.ffn_bias) last.fail("ffn_bias of experts is not modeled");
+  if (model.dense_layers >= model.layers || (model.dense_layers > 0) != (model.dense_intermediate > 0)) {
+    last.fail(fmt::format("{} dense_layers of {} layers do not go with dense_intermediate {}", model.dense_layers, model.layers,
+                          model.dense_intermediate));
+  }
+  if (model.experts == 0 && model.shared_experts + model.dense_layers > 0) {
+    last.fail("shared_experts and dense_layers go with experts");
+  }
+  check_latent(model, last);
 }
 
 /// Lays the fields that `map` gives on `model`.
@@ -87,13 +121,15 @@ void apply_changes(const ConfigNode& map, ModelSpec& model) {
   const bool heads_split_hidden = model.q_heads != 0 && model.head_dim * model.q_heads == model.hidden;
   bool head_dim_given = false;
   std::optional<ConfigNode> last;
-  for (const Field& field : kFields) {
+  const auto read = [&](const Field& field) {
     const auto node = find_either(map, field.name, field.published);
-    if (!node) continue;
+    if (!node) return;
     model.*field.member = static_cast<std::uint32_t>(node->integer(field.low, field.high));
     head_dim_given = head_dim_given || field.member == &ModelSpec::head_dim;
     last = node;
-  }
+  };
+  std::for_each(kFields.begin(), kFields.end(), read);
+  std::for_each(kRareFields.begin(), kRareFields.end(), read);
   for (const Flag& flag : kFlags) {
     if (const auto node = find_either(map, flag.name, flag.published)) model.*flag.member = node->boolean();
   }
@@ -157,6 +193,9 @@ ModelSpec choose_model(const ConfigNode& node, const std::vector<std::string>& s
 std::string model_yaml(const ModelSpec& model) {
   std::string text = fmt::format("name: {}\narchitecture: {}\n", yaml_scalar(model.name), model.architecture);
   for (const Field& field : kFields) text += fmt::format("{}: {}\n", field.name, model.*field.member);
+  for (const Field& field : kRareFields) {
+    if (model.*field.member > 0) text += fmt::format("{}: {}\n", field.name, model.*field.member);
+  }
   text += fmt::format("activation: {}\n", name(model.activation));
   for (const Flag& flag : kFlags) text += fmt::format("{}: {}\n", flag.name, model.*flag.member);
   return text;

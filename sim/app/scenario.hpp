@@ -5,7 +5,7 @@
 //   hardware, model       a name, a path, or a mapping with changes (hardware_choice.hpp, model_choice.hpp)
 //   stages                list of decode, prefill, or {stage, batch, context | prompt}; default: both
 //   batch, context, prompt   for the stages that do not say; defaults 1, 4096, 2048 (or what the model holds)
-//   tp, weights, kv, activations, page_tokens, kv_splits, offload {weights, kv}, all_reduce, one_shot_below, seed
+//   tp, weights, kv, activations, page_tokens, kv_splits, attention_engine, offload {weights, kv}, all_reduce, one_shot_below, seed
 //   tiling                kernel class -> fields of its GEMM tiling
 //   start, layers, fidelity
 // Promises: a scenario that loads can run (it obeys the model, the node and the memory); `config` is complete and, read back as a

@@ -101,6 +101,9 @@ WorkloadOptions read_workload(const ConfigNode& root) {
   out.activations = read_type(root, "activations", {"bf16", "fp16", "fp32"}, out.activations);
   out.page_tokens = read_count(root, "page_tokens", 1, 4096, out.page_tokens);
   out.kv_splits = read_count(root, "kv_splits", 0, 4096, out.kv_splits);
+  if (const auto node = root.find("attention_engine")) {
+    out.attention_engine = static_cast<AttentionEngine>(node->one_of(attention_engine_words()));
+  }
   if (const auto offload = root.find("offload")) {
     out.offload_weights = read_share(*offload, "weights");
     out.offload_kv = read_share(*offload, "kv");
@@ -173,6 +176,7 @@ std::string workload_yaml(const std::vector<WorkloadOptions>& stages) {
   text += fmt::format("tp: {}\nweights: {}\nkv: {}\nactivations: {}\n", common.tp, name(common.weights), name(common.kv),
                       name(common.activations));
   text += fmt::format("page_tokens: {}\nkv_splits: {}\n", common.page_tokens, common.kv_splits);
+  if (common.attention_engine != AttentionEngine::automatic) text += fmt::format("attention_engine: {}\n", name(common.attention_engine));
   text += fmt::format("offload: {{weights: {}, kv: {}}}\n", common.offload_weights, common.offload_kv);
   text += fmt::format("all_reduce: {}\nall_reduce_protocol: {}\none_shot_below: {} B\ntwo_shot_below: {} B\nseed: {}\n",
                       name(common.all_reduce.algorithm), name(common.all_reduce.protocol), common.all_reduce.one_shot_below,

@@ -16,8 +16,8 @@ inline constexpr std::uint32_t kMaxTokens =
 inline constexpr std::uint32_t kMaxTp = 1024;
 inline constexpr std::uint32_t kUnsaid = 0;
 
-/// tp, weights, kv, activations, page_tokens, kv_splits, offload, all_reduce, all_reduce_protocol, one_shot_below, two_shot_below, seed,
-/// tiling.
+/// tp, weights, kv, activations, page_tokens, kv_splits, attention_engine, offload, all_reduce, all_reduce_protocol, one_shot_below,
+/// two_shot_below, seed, tiling.
 [[nodiscard]] WorkloadOptions read_workload(const ConfigNode& root);
 /// stages, batch, context, prompt; every stage is a copy of `common` with its own shape; context and prompt are kUnsaid where nothing is
 /// said.

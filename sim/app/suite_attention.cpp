@@ -1,12 +1,16 @@
 // attention: bytes and time of one attention call over a contiguous KV cache.
 //
-// flash_attention_2 and flash_attention are the prefill kernel, split_kv the decode kernel with its own rule for splits. A window of w in a
+// flash_attention_2 and flash_attention are the prefill kernel; split_kv is the decode kernel with the split rule of the engine that the
+// row's source names (suite_engines.cpp), mla_decode that of latent attention: kv_heads is 1 and head_dim the latent and its position
+// (576; 512, the latent alone, stands for 512 + 64). A window of w in a
 // row is FlashAttention-2's window_size = (w, w), right side 0 when causal; 0 means none. Warm: the call is repeated on the same buffers.
 #include <fmt/format.h>
 
+#include "sim/app/suite_engines.hpp"
 #include "sim/app/suite_kernels.hpp"
 #include "sim/app/suite_protocol.hpp"
 #include "traces/attention_decode.hpp"
+#include "traces/attention_latent.hpp"
 #include "traces/attention_prefill.hpp"
 
 namespace rooftrace {
@@ -15,7 +19,8 @@ namespace {
 struct Call {
   std::uint32_t batch, q_heads, kv_heads, head_dim;
   std::uint64_t q_len, kv_len, window;
-  bool causal, decode, warm, writes_kv;
+  bool causal, decode, warm, writes_kv, latent;
+  AttentionEngine engine;
   DataType type, kv;
 };
 
@@ -65,7 +70,31 @@ Kernel kv_write(const DeviceShape& gpu, const Call& c, const AttentionProblem& p
   return kernel;
 }
 
+constexpr std::uint32_t kPositionFeatures = 64;  // qk_rope_head_dim of every published model with latent attention.
+
+Trace trace_of_latent_call(const DeviceShape& gpu, const Call& c) {
+  Operands operands;
+  AttentionProblem p;
+  p.batch = c.batch;
+  p.q_heads = c.q_heads;
+  p.head_dim = c.head_dim;
+  p.value_dim = c.head_dim - kPositionFeatures;
+  p.kv_len = c.kv_len;
+  p.tensor_type = c.type;
+  p.q = operands.matrix(c.batch, std::uint64_t{c.q_heads} * c.head_dim, c.type);
+  p.o = operands.matrix(c.batch, std::uint64_t{c.q_heads} * p.value_dim, c.type);
+  const Matrix rows = operands.matrix(c.batch * c.kv_len, c.head_dim, c.kv, TensorRole::kv);
+  p.kv = contiguous_kv(rows, rows, c.batch, 1, c.head_dim);
+  p.kv.latent = true;
+  const LatentTiling tiling = choose_latent_tiling(gpu, p);
+  const std::uint64_t workspace = operands.take(latent_workspace_bytes(p, tiling));
+  std::vector<Kernel> kernels{make_latent_decode(p, tiling, workspace)};
+  if (tiling.slots() > 0) kernels.push_back(make_latent_combine(p, tiling, workspace));
+  return trace_of(std::move(kernels), operands);
+}
+
 Trace trace_of_call(const DeviceShape& gpu, const Call& c) {
+  if (c.latent) return trace_of_latent_call(gpu, c);
   Operands operands;
   const AttentionProblem problem = problem_of(c, operands);
   std::vector<Kernel> kernels;
@@ -74,7 +103,7 @@ Trace trace_of_call(const DeviceShape& gpu, const Call& c) {
     kernels.push_back(make_attention_prefill(problem, choose_prefill_tiling(gpu, c.head_dim, c.type, c.kv)));
     return trace_of(std::move(kernels), operands);
   }
-  const DecodeTiling tiling = choose_decode_tiling(gpu, problem);
+  const DecodeTiling tiling = choose_decode_tiling(gpu, problem, 0, c.engine);
   const std::uint64_t workspace = operands.take(decode_workspace_bytes(problem, tiling));
   kernels.push_back(make_attention_decode(problem, tiling, workspace));
   if (tiling.splits > 1) kernels.push_back(make_attention_combine(problem, tiling, workspace));
@@ -90,14 +119,20 @@ Prediction predict_attention(const SuiteRow& row, Bench& bench) {
   Call c{};
   c.decode = row.text("stage") == "decode";
   if (!c.decode && row.text("stage") != "prefill") unknown_word(row, "stage", "decode, prefill");
-  if (c.decode ? kernel != "split_kv" : kernel != "flash_attention_2" && kernel != "flash_attention") {
-    unknown_word(row, "kernel", c.decode ? "split_kv" : "flash_attention_2, flash_attention");
+  c.latent = c.decode && kernel == "mla_decode";
+  if (c.decode ? kernel != "split_kv" && !c.latent : kernel != "flash_attention_2" && kernel != "flash_attention") {
+    unknown_word(row, "kernel", c.decode ? "split_kv, mla_decode" : "flash_attention_2, flash_attention");
   }
   c.batch = static_cast<std::uint32_t>(row.integer("batch", 1, 1 << 20));
   c.q_heads = static_cast<std::uint32_t>(row.integer("q_heads", 1, 1 << 14));
   c.kv_heads = static_cast<std::uint32_t>(row.integer("kv_heads", 1, 1 << 14));
   if (c.q_heads % c.kv_heads != 0) throw RowSkipped("kv_heads does not divide q_heads");
   c.head_dim = static_cast<std::uint32_t>(row.integer("head_dim", 8, 1 << 12));
+  if (c.latent) {
+    if (c.kv_heads != 1) throw RowSkipped("latent attention has one latent for all heads: kv_heads 1");
+    if (c.head_dim == 512) c.head_dim += kPositionFeatures;
+    if (c.head_dim <= kPositionFeatures) throw RowSkipped("latent attention: head_dim is the latent and 64 features with position");
+  }
   c.q_len = row.integer("q_len", 1, 1 << 26);
   c.kv_len = row.integer("kv_len", 1, 1 << 26);
   if (c.q_len > c.kv_len) throw RowSkipped("more queries than keys");
@@ -108,10 +143,11 @@ Prediction predict_attention(const SuiteRow& row, Bench& bench) {
   c.kv = row.data_type("dtype");
   c.type = bytes_per_element(c.kv) < 2 ? DataType::bf16 : c.kv;  // An 8-bit cache meets 16-bit queries.
   const Protocol& protocol = protocol_of(row);
-  c.writes_kv = protocol.attention_writes_kv;
+  c.writes_kv = protocol.attention_writes_kv && !c.latent;
+  if (c.decode && row.has("source")) c.engine = attention_engine_of(row.text("source"), machine.shape().max_cluster >= 2);
   Experiment e;
-  e.key = fmt::format("attention {} {} {} {} {}/{} {} {} {} {} {}", c.writes_kv, c.decode, dtype, c.batch, c.q_heads, c.kv_heads,
-                      c.head_dim, c.q_len, c.kv_len, c.window, c.causal) +
+  e.key = fmt::format("attention {} {} {} {} {} {} {}/{} {} {} {} {} {}", c.latent, name(c.engine), c.writes_kv, c.decode, dtype, c.batch,
+                      c.q_heads, c.kv_heads, c.head_dim, c.q_len, c.kv_len, c.window, c.causal) +
           (c.warm ? " warm" : " cold");
   e.warm = c.warm;
   e.trace = [c](const DeviceShape& gpu) { return trace_of_call(gpu, c); };

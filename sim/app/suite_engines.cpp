@@ -39,7 +39,30 @@ constexpr std::array kHosts = {
 // Not in the table, so 0: gpt-fast, whose steps are CUDA graphs one after the other; what its rows take longer goes with the bytes of the
 // weights (validation/DEVIATIONS.md).
 
+/// The first whose words are part of an engine's name or of a row's source.
+struct Caller {
+  const char* words;
+  AttentionEngine before_clusters, with_clusters;
+};
+constexpr std::array kCallers = {
+    // vLLM since 2024 calls FlashAttention with its paged cache, version 3 on Hopper.
+    Caller{"vllm", AttentionEngine::flash_attention_2, AttentionEngine::flash_attention_3},
+    // The values of aiconfigurator's mixed table are those of its vllm table.
+    Caller{"aiconfigurator attention tables", AttentionEngine::flash_attention_2, AttentionEngine::flash_attention_3},
+    Caller{"trtllm", AttentionEngine::trtllm_xqa, AttentionEngine::trtllm_xqa},
+    Caller{"sglang", AttentionEngine::flashinfer, AttentionEngine::flash_attention_3},  // Its defaults by GPU.
+    Caller{"fastertransformer", AttentionEngine::fastertransformer, AttentionEngine::fastertransformer},
+};
+// Not in the table, so automatic: gpt-fast (compiled attention of the framework), lmdeploy (TurboMind's own rule was not read).
+
 }  // namespace
+
+AttentionEngine attention_engine_of(const std::string& words, bool clusters) {
+  for (const Caller& caller : kCallers) {
+    if (words.find(caller.words) != std::string::npos) return clusters ? caller.with_clusters : caller.before_clusters;
+  }
+  return AttentionEngine::automatic;
+}
 
 double with_host(double gpu, const std::string& engine, const std::string& hardware, Stage stage, std::uint32_t layers) {
   for (const Host& host : kHosts) {

@@ -1,4 +1,4 @@
-// What the host of a serving engine adds to a step, one visible table: engine and host by host.
+// What is known of serving engines: what the host adds to a step, and whose decode attention they call, each one visible table.
 //
 // A step that the host launches kernel by kernel cannot be shorter than the launching takes: max(time on the GPU, layers * per_layer). Both
 // run side by side, so nothing is added to a long step. Steps replayed as a CUDA graph have no such floor. Between two steps the GPU waits
@@ -9,11 +9,16 @@
 #include <string>
 
 #include "sim/core/kernel.hpp"
+#include "traces/attention_splits.hpp"
 
 namespace rooftrace {
 
 /// The time of a step that takes `gpu` s on the GPUs, of a model of `layers` layers, with the host beside that machine; s.
 [[nodiscard]] double with_host(double gpu, const std::string& engine, const std::string& hardware, Stage stage, std::uint32_t layers);
+
+/// The split rule of the engine that `words` (an engine's name or a row's source) names; automatic where none is known. `clusters`: the
+/// machine is Hopper or later, where engines with FlashAttention take version 3.
+[[nodiscard]] AttentionEngine attention_engine_of(const std::string& words, bool clusters);
 
 /// Whether a token waits for the prefills of other requests: engines that batch continuously, told by their name ("-serving") or by what
 /// they report (the latency between tokens of a server under load).

@@ -48,8 +48,10 @@ Setup setup_of(const SuiteRow& row, Bench& bench) {
   if (o.weights == DataType::fp16) o.activations = DataType::fp16;
   o.tp = static_cast<std::uint32_t>(row.integer_or("tp", 1, 1024, 1));
   if (o.tp > s.machine.node.gpus) throw RowSkipped(fmt::format("tp {}, but a node has {} GPUs", o.tp, s.machine.node.gpus));
+  o.attention_engine = attention_engine_of(s.engine, s.machine.shape().max_cluster >= 2);
   if (row.text("collective") == "nccl") o.all_reduce.algorithm = AllReduce::nccl;
-  s.words = fmt::format("{} {} {} {} {}", model, row.text("weights"), row.text("kv"), o.tp, row.text("collective"));
+  s.words =
+      fmt::format("{} {} {} {} {} {}", model, row.text("weights"), row.text("kv"), o.tp, row.text("collective"), name(o.attention_engine));
   return s;
 }
 

@@ -141,7 +141,7 @@ std::string run_key(const Scenario& scenario, const WorkloadOptions& stage, cons
     key.add(l2.sets(), l2.ways, l2.line);
     return std::move(key).text();
   }
-  key.add(scenario.layers_auto, scenario.contention);
+  key.add(scenario.layers, scenario.contention);
   add_sm(key, sm, timed);
   add_engine(key, engine_spec(machine), asks, timed);
   add_l2(key, l2, timed, scenario.contention == Contention::slices);

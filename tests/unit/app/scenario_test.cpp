@@ -100,6 +100,7 @@ TEST_F(ScenarioTest, TheResolvedConfigIsAScenarioThatResolvesToItself) {
       {"llama-2-13b-offload", "--set", "tiling.ffn_up.block_m=64", "--set", "tiling.ffn_up.persistent=true", "--start", "warm"},
       {"mistral-7b-window", "--set", "model.window=1000", "--set", "hardware.l2.effective=\"30 MiB\"", "--fidelity", "cache"},
       {"qwen2.5-7b-l40s-tp2", "--set", "all_reduce=ring", "--set", "seed=7", "--layers", "exact"},
+      {"deepseek-v2-lite", "--set", "attention_engine=flashinfer", "--set", "model.dense_layers=2"},
   };
   for (const auto& words : cases) {
     const Scenario first = load(words);
@@ -209,6 +210,22 @@ TEST_F(ScenarioTest, ModelMayBeAMappingWithChanges) {
   EXPECT_THAT(mistake(plain_with({"--set", "model.windwo=4"})), HasSubstr("--set: unknown key \"windwo\"; did you mean \"window\"?"));
   EXPECT_THAT(mistake(plain_with({"--set", "model.window=4", "--set", "model.sliding_window=4"})), HasSubstr("is the same as \"window\""));
   EXPECT_THAT(mistake(plain_with({"--set", "model.layers=0"})), HasSubstr("layers: 0 is outside 1 to"));
+}
+
+TEST_F(ScenarioTest, LatentAttentionHoldsTogether) {
+  const std::vector<std::string> lite = {"--hardware", "h100-sxm", "--model", "deepseek-v2-lite"};
+  const auto with = [&](const std::string& set) {
+    std::vector<std::string> words = lite;
+    words.insert(words.end(), {"--set", set});
+    return words;
+  };
+  EXPECT_EQ(load(with("model.kv_lora_rank=256")).model.kv_elements(), 256U + 64);
+  EXPECT_THAT(mistake(with("model.kv_heads=2")), HasSubstr("kv_heads is 2; latent attention has one latent for all heads"));
+  EXPECT_THAT(mistake(with("model.rope_dim=192")), HasSubstr("rope_dim 192 of head_dim 192"));
+  EXPECT_THAT(mistake(with("model.kv_rank=0")), HasSubstr("belong to latent attention"));
+  EXPECT_THAT(mistake(with("model.window=100")), HasSubstr("latent attention has RoPE, no window"));
+  EXPECT_THAT(mistake(with("model.dense_layers=27")), HasSubstr("27 dense_layers of 27 layers"));
+  EXPECT_THAT(mistake(with("attention_engine=flashinfr")), HasSubstr("did you mean \"flashinfer\"?"));
 }
 
 TEST_F(ScenarioTest, PathsInAFileCountFromItsFolder) {

@@ -33,6 +33,29 @@ TEST(SuiteEngines, ServersAreToldByNameOrByWhatTheyReport) {
   EXPECT_FALSE(batches_continuously("gpt-fast", "tokens_per_s"));
 }
 
+TEST(SuiteEngines, SplitRulesFollowTheEngineAndItsGpu) {
+  EXPECT_EQ(attention_engine_of("vllm", false), AttentionEngine::flash_attention_2);
+  EXPECT_EQ(attention_engine_of("aiconfigurator @1 h100_sxm/attention/vllm/0.14.0/x.parquet", true), AttentionEngine::flash_attention_3);
+  EXPECT_EQ(attention_engine_of("trtllm-serving", true), AttentionEngine::trtllm_xqa);
+  EXPECT_EQ(attention_engine_of("gpt-fast", true), AttentionEngine::automatic);
+}
+
+class AttentionRows : public test::ProgramTest {};
+
+// Both rows are the same call; a row without position features gets them.
+TEST_F(AttentionRows, LatentDecodeIsAKernelOfTheSuite) {
+  write("attention.csv",
+        "hardware,stage,kernel,dtype,batch,q_heads,kv_heads,head_dim,q_len,kv_len,window,causal,l2_state,quantity,value\n"
+        "h100-sxm,decode,mla_decode,bf16,2,16,1,576,1,640,0,1,cold,hbm_read_bytes,1474560\n"
+        "h100-sxm,decode,mla_decode,bf16,2,16,1,512,1,640,0,1,cold,hbm_read_bytes,1474560\n"
+        "h100-sxm,decode,mla_decode,bf16,2,16,2,576,1,640,0,1,cold,hbm_read_bytes,1474560\n");
+  const test::Said said = run({"validate", "--suite", "attention.csv", "--rows", "rows.csv", "--configs", kRoot + "/configs"});
+  EXPECT_EQ(said.code, 0) << said.err;
+  EXPECT_THAT(said.out, HasSubstr("2 scored, 1 skipped"));
+  // 2 sequences of 640 tokens of 1,152 B, and 16 queries of 1,152 B for each; partial sums are read where they were written, in L2.
+  EXPECT_THAT(test::slurp(folder() / "rows.csv"), HasSubstr(",1511424,"));
+}
+
 class StepRows : public test::ProgramTest {
  protected:
   /// The simulated values of rows, in their order; opt-125m is quick.

@@ -183,9 +183,10 @@ TEST(ModelSpec, QwenWindowIsForAllLayersOrNone) {
 }
 
 TEST(ModelSpecErrors, UnknownArchitectureIsNamedWithTheKnownOnes) {
-  EXPECT_EQ(error_of(changed(small_llama(), "architectures", "[\"DeepseekV3ForCausalLM\"]")),
-            "m.json:2:20: architectures: unknown architecture \"DeepseekV3ForCausalLM\"; known: LlamaForCausalLM, MistralForCausalLM, "
-            "MixtralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM, Qwen3MoeForCausalLM, InternLMForCausalLM, Phi3ForCausalLM, "
+  EXPECT_EQ(error_of(changed(small_llama(), "architectures", "[\"StableLmEpochForCausalLM\"]")),
+            "m.json:2:20: architectures: unknown architecture \"StableLmEpochForCausalLM\"; known: LlamaForCausalLM, MistralForCausalLM, "
+            "MixtralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM, Qwen3MoeForCausalLM, DeepseekV2ForCausalLM, DeepseekV3ForCausalLM, "
+            "InternLMForCausalLM, Phi3ForCausalLM, "
             "GPT2LMHeadModel, GPTJForCausalLM, GPTNeoXForCausalLM, OPTForCausalLM, BloomForCausalLM, FalconForCausalLM");
   EXPECT_THAT(error_of(changed(small_llama(), "architectures", "[\"Qwen4ForCausalLM\"]")),
               EndsWith("; did you mean \"Qwen2ForCausalLM\"?"));

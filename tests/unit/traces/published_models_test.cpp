@@ -63,6 +63,26 @@ TEST(PublishedModels, ActiveParametersOfExperts) {
   EXPECT_EQ(published("llama-2-7b").active_parameters(), published("llama-2-7b").parameters());
 }
 
+// DeepSeek-V2 (arXiv 2405.04434) and V3 (arXiv 2412.19437): total and active parameters as published, to the digits that they give. The
+// active ones are without the embedding, of which a token meets one row.
+TEST(PublishedModels, DeepSeeksTotals) {
+  struct Published {
+    const char* name;
+    double total, active, digit;
+  };
+  for (const Published& p : {Published{"deepseek-v2-lite", 15.7e9, 2.4e9, 0.1e9}, Published{"deepseek-v2", 236e9, 21e9, 1e9},
+                             Published{"deepseek-v3", 671e9, 37e9, 1e9}, Published{"deepseek-r1", 671e9, 37e9, 1e9}}) {
+    const ModelSpec model = published(p.name);
+    EXPECT_NEAR(static_cast<double>(model.parameters()), p.total, p.digit / 2) << p.name;
+    EXPECT_NEAR(static_cast<double>(model.active_parameters() - model.embedding_parameters()), p.active, 0.6 * p.digit) << p.name;
+  }
+  const ModelSpec v3 = published("deepseek-v3");
+  EXPECT_EQ(v3.head_dim, 192U);
+  EXPECT_EQ(v3.dense_layers, 3U);
+  EXPECT_EQ(v3.shared_experts, 1U);
+  EXPECT_EQ(published("deepseek-v2-lite").q_rank, 0U);
+}
+
 TEST(PublishedModels, WhatTheArchitecturesHave) {
   const ModelSpec gptj = published("gpt-j-6b");
   EXPECT_TRUE(gptj.parallel_block && gptj.shared_norm && gptj.layer_norm && !gptj.gated && gptj.lm_head_bias && !gptj.qkv_bias);
