@@ -97,13 +97,19 @@ void L2Walk<Cache>::count_lines(std::span<const std::uint64_t> lines, Call& call
     for (std::size_t i = 0; i < count; ++i) count_in(sets[i]);
   }
   std::size_t first = 0;
+  std::uint32_t far = chunks[0] == call.chunk ? call.chunk_far : 0;  // lines of a chunk whose home is another partition
   Time ready = call.ready;
   for (std::size_t i = 0; i < count; ++i) {
     static_cast<void>(first_touch_.mark(first_touch_.word(lines[i]), lines[i], full));
+    far |= remote[i];
     if (i + 1 < count && chunks[i + 1] == chunks[first]) continue;
-    const Time through = hbm_.read_channel(call.now, channels[i], chunks[i], static_cast<std::uint32_t>(i + 1 - first) * sectors_per_line_);
+    const auto sectors = static_cast<std::uint32_t>(i + 1 - first) * sectors_per_line_;
+    const Time through = hbm_.read_channel(call.now, channels[i], chunks[i], sectors) + (far != 0 ? crossing_ : 0);
     if (through > ready) ready = through;
+    call.chunk = chunks[i];
+    call.chunk_far = far;
     first = i + 1;
+    far = 0;
   }
   call.ready = ready;
   const std::uint64_t all = count * std::uint64_t{sectors_per_line_};
@@ -111,7 +117,6 @@ void L2Walk<Cache>::count_lines(std::span<const std::uint64_t> lines, Call& call
   call.missed += all;
   call.compulsory += all;
   call.crossed += std::uint64_t{remote_lines} * sectors_per_line_;
-  call.fetched_far |= remote_lines;
 }
 
 /// One more line without a name in front of a set that may hold dirty lines.

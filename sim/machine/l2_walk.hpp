@@ -111,12 +111,13 @@ class L2Walk final : public L2 {
     bool writes = false;
     bool fetches = false;
     bool fetched = false;
-    std::uint32_t fetched_far = 0;  ///< Not 0: some of it came from HBM behind another partition.
-    std::uint32_t partition = 0;    ///< The requester's.
-    std::uint32_t near_begin = 0;   ///< First set of it.
+    std::uint32_t partition = 0;   ///< The requester's.
+    std::uint32_t near_begin = 0;  ///< First set of it.
     Time now = 0;
     Time through = 0;  ///< Slices: when the last line is with the requester.
-    Time ready = 0;    ///< When HBM is through with this call's sectors; 0: HBM was not asked.
+    Time ready = 0;    ///< When HBM, and the way between partitions, is through with this call's sectors; 0: HBM was not asked.
+    std::uint64_t chunk = ~std::uint64_t{0};  ///< Fetched last.
+    std::uint32_t chunk_far = 0;              ///< Not 0: one of its lines came from behind another partition.
     std::uint64_t asked = 0, missed = 0, compulsory = 0, refetched = 0, crossed = 0;
     double wait = 1;  ///< How much longer than a slice's queue this requester waits.
     ByteCounts* q = nullptr;
@@ -303,7 +304,6 @@ class L2Walk final : public L2 {
       fresh += static_cast<std::uint32_t>(std::popcount(first_touch_.mark(miss.touched, miss.line, miss.sectors)));
     }
     call.missed += all;
-    for (const Miss& miss : misses) call.fetched_far |= miss.remote;
     if (call.fetches) {
       fetch_all(misses, call);
       call.compulsory += fresh;
@@ -318,21 +318,26 @@ class L2Walk final : public L2 {
   void fetch_all(std::span<const Miss> misses, Call& call) {
     std::uint64_t chunk = hbm_.chunk(misses.front().line << line_shift_);
     std::uint32_t sectors = 0;
+    std::uint32_t far = 0;  // lines of it whose home is another partition than the requester's
     for (const Miss& miss : misses) {
       const std::uint64_t next = hbm_.chunk(miss.line << line_shift_);
       if (next != chunk) {
-        fetch(chunk, sectors, call);
+        fetch(chunk, sectors, far, call);
         chunk = next;
-        sectors = 0;
+        sectors = far = 0;
       }
       sectors += static_cast<std::uint32_t>(std::popcount(miss.sectors));
+      far += miss.remote;
     }
-    fetch(chunk, sectors, call);
+    fetch(chunk, sectors, far, call);
     call.fetched = true;
   }
 
-  void fetch(std::uint64_t chunk, std::uint32_t sectors, Call& call) {
-    const Time through = hbm_.read_chunk(call.now, chunk, sectors);
+  void fetch(std::uint64_t chunk, std::uint32_t sectors, std::uint32_t far, Call& call) {
+    if (chunk == call.chunk) far |= call.chunk_far;  // batches end anywhere
+    call.chunk = chunk;
+    call.chunk_far = far;
+    const Time through = hbm_.read_chunk(call.now, chunk, sectors) + (far != 0 ? crossing_ : 0);
     call.ready = through > call.ready ? through : call.ready;
   }
 
@@ -364,7 +369,7 @@ class L2Walk final : public L2 {
     Time ready = piped + latency;
     if (call.ready != 0) {
       // HBM's load-to-use latency contains the way through L2; a write-back has no one waiting for an answer.
-      const Time through = call.ready + (call.fetched ? hbm_latency_ + (call.fetched_far != 0 ? crossing_ : 0) : 0);
+      const Time through = call.ready + (call.fetched ? hbm_latency_ : 0);
       if (through > ready) ready = through;
     }
     if (call.through > ready) ready = call.through;
