@@ -1,4 +1,5 @@
-// The rest of l2_walk.hpp: lines of streams that are counted (stream_lines.hpp says why that is the same), and the state as a number.
+// The rest of l2_walk.hpp: what goes to HBM, lines of streams that are counted (stream_lines.hpp says why that is the same), and the state
+// as a number.
 #pragma once
 
 #include <algorithm>
@@ -6,6 +7,35 @@
 #include "sim/machine/l2_walk.hpp"
 
 namespace rooftrace {
+
+/// Neighbouring lines of one interleave chunk go to their channel together: the same total at the same time.
+template <class Cache>
+void L2Walk<Cache>::fetch_all(std::span<const Miss> misses, Call& call) {
+  std::uint64_t chunk = hbm_.chunk(misses.front().line << line_shift_);
+  std::uint32_t sectors = 0;
+  std::uint32_t far = 0;  // lines of it whose home is another partition than the requester's
+  for (const Miss& miss : misses) {
+    const std::uint64_t next = hbm_.chunk(miss.line << line_shift_);
+    if (next != chunk) {
+      fetch(chunk, sectors, far, call);
+      chunk = next;
+      sectors = far = 0;
+    }
+    sectors += static_cast<std::uint32_t>(std::popcount(miss.sectors));
+    far += miss.remote;
+  }
+  fetch(chunk, sectors, far, call);
+  call.fetched = true;
+}
+
+template <class Cache>
+void L2Walk<Cache>::fetch(std::uint64_t chunk, std::uint32_t sectors, std::uint32_t far, Call& call) {
+  if (chunk == call.chunk) far |= call.chunk_far;  // batches end anywhere
+  call.chunk = chunk;
+  call.chunk_far = far;
+  const Time through = hbm_.read_chunk(call.now, chunk, sectors) + (far != 0 ? crossing_ : 0);
+  call.ready = through > call.ready ? through : call.ready;
+}
 
 /// Counts the lines of an access if that is the same as looking them up; otherwise changes nothing.
 template <class Cache>

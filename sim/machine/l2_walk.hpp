@@ -228,6 +228,8 @@ class L2Walk final : public L2 {
   void put_waiting(std::uint32_t set);
   void name_if_known(const Access& access);
   void name_all();
+  void fetch_all(std::span<const Miss> misses, Call& call);
+  void fetch(std::uint64_t chunk, std::uint32_t sectors, std::uint32_t far, Call& call);
 
   /// First all lookups, then all misses: which line hits is hard to predict, so the misses are gathered without a branch. A load that
   /// does not find all its sectors in the copy beside it goes on to the line's home.
@@ -312,33 +314,6 @@ class L2Walk final : public L2 {
       for (const Miss& miss : misses)
         write_back(miss.line, miss.sectors, call);  // A store that leaves no line behind goes straight through.
     }
-  }
-
-  /// Neighbouring lines of one interleave chunk go to their channel together: the same total at the same time.
-  void fetch_all(std::span<const Miss> misses, Call& call) {
-    std::uint64_t chunk = hbm_.chunk(misses.front().line << line_shift_);
-    std::uint32_t sectors = 0;
-    std::uint32_t far = 0;  // lines of it whose home is another partition than the requester's
-    for (const Miss& miss : misses) {
-      const std::uint64_t next = hbm_.chunk(miss.line << line_shift_);
-      if (next != chunk) {
-        fetch(chunk, sectors, far, call);
-        chunk = next;
-        sectors = far = 0;
-      }
-      sectors += static_cast<std::uint32_t>(std::popcount(miss.sectors));
-      far += miss.remote;
-    }
-    fetch(chunk, sectors, far, call);
-    call.fetched = true;
-  }
-
-  void fetch(std::uint64_t chunk, std::uint32_t sectors, std::uint32_t far, Call& call) {
-    if (chunk == call.chunk) far |= call.chunk_far;  // batches end anywhere
-    call.chunk = chunk;
-    call.chunk_far = far;
-    const Time through = hbm_.read_chunk(call.now, chunk, sectors) + (far != 0 ? crossing_ : 0);
-    call.ready = through > call.ready ? through : call.ready;
   }
 
   void write_back(std::uint64_t line, std::uint32_t dirty, Call& call) {
