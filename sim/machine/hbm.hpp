@@ -22,6 +22,28 @@
 
 namespace rooftrace {
 
+/// How long a read of a chunk waits for its channel's refresh.
+class RefreshWait {
+ public:
+  RefreshWait(double refresh, double interval)
+      : share_(interval > 0 ? static_cast<std::uint32_t>(refresh / interval * 0x1p32) : 0),
+        interval_(static_cast<std::uint64_t>(from_seconds(interval))) {}
+
+  /// What is left of the refresh that the read meets, in units of 2^-32 intervals; 0: it meets none. In 32 bits, for loops that the
+  /// compiler can turn into vectors.
+  [[nodiscard]] std::uint32_t left(std::uint32_t chunk) const {
+    std::uint32_t phase = chunk * 0x9E3779B1U;
+    phase = (phase ^ phase >> 15) * 0x85EBCA6BU;
+    phase ^= phase >> 13;
+    return phase < share_ ? share_ - phase : 0;
+  }
+  [[nodiscard]] Time wait(std::uint32_t left) const { return static_cast<Time>(left * interval_ >> 32); }
+
+ private:
+  std::uint32_t share_;     ///< Of the interval that a refresh takes, times 2^32.
+  std::uint64_t interval_;  ///< ps; less than 2^32.
+};
+
 class Hbm {
  public:
   Hbm(const HbmSpec& spec, std::uint32_t sector_bytes)
@@ -30,19 +52,20 @@ class Hbm {
         read_cost_(Channel::cost(sector_bytes, spec.bandwidth / spec.channels * spec.read_efficiency)),
         write_cost_(Channel::cost(sector_bytes, spec.bandwidth / spec.channels * spec.write_efficiency)),
         activate_cost_(Channel::cost(spec.activate, 1)),
-        refresh_(from_seconds(spec.refresh)),
-        refresh_interval_(static_cast<std::uint64_t>(from_seconds(spec.refresh_interval))),
+        refresh_(spec.refresh, spec.refresh_interval),
         rows_(spec.channels) {}
 
   /// The interleave chunk of an address: what stays on one channel.
   [[nodiscard]] std::uint64_t chunk(std::uint64_t address) const { return map_.chunk(address); }
   [[nodiscard]] std::uint32_t channel(std::uint64_t chunk) const { return map_.channel_of_chunk(chunk); }
   [[nodiscard]] const ChannelMap& map() const { return map_; }
-  Time read_channel(Time now, std::uint32_t channel, std::uint64_t chunk, std::uint32_t sectors) {
-    return send(now, channel, chunk, sectors * read_cost_);
+  [[nodiscard]] const RefreshWait& refresh() const { return refresh_; }
+  /// For callers that have found the channel and what is left of a refresh themselves.
+  Time read_channel(Time now, std::uint32_t channel, std::uint64_t chunk, std::uint32_t sectors, std::uint32_t left) {
+    return send(now, channel, chunk, sectors * read_cost_, left);
   }
   Time read_chunk(Time now, std::uint64_t chunk, std::uint32_t sectors) {
-    return send(now, map_.channel_of_chunk(chunk), chunk, sectors * read_cost_);
+    return send(now, map_.channel_of_chunk(chunk), chunk, sectors * read_cost_, refresh_.left(static_cast<std::uint32_t>(chunk)));
   }
   Time write(Time now, std::uint64_t address, std::uint32_t sectors) {
     return channels_[map_.channel(address)].send(now, sectors * write_cost_);
@@ -54,8 +77,8 @@ class Hbm {
     std::uint64_t open = ~std::uint64_t{0};
   };
 
-  Time send(Time now, std::uint32_t channel, std::uint64_t chunk, Channel::Cost cost) {
-    const Time moved = channels_[channel].send(now, cost) + refresh_wait(chunk);
+  Time send(Time now, std::uint32_t channel, std::uint64_t chunk, Channel::Cost cost, std::uint32_t left) {
+    const Time moved = channels_[channel].send(now, cost) + refresh_.wait(left);
     Rows& rows = rows_[channel];
     if (rows.open == chunk || activate_cost_ == 0) return moved;
     rows.open = chunk;
@@ -63,21 +86,12 @@ class Hbm {
     return opened > moved ? opened : moved;
   }
 
-  [[nodiscard]] Time refresh_wait(std::uint64_t chunk) const {
-    auto hash = static_cast<std::uint32_t>(chunk) * 0x9E3779B1U;
-    hash = (hash ^ hash >> 15) * 0x85EBCA6BU;
-    hash ^= hash >> 13;
-    const auto phase = static_cast<Time>(hash * refresh_interval_ >> 32);
-    return phase < refresh_ ? refresh_ - phase : 0;
-  }
-
   ChannelMap map_;
   std::vector<Channel> channels_;
   Channel::Cost read_cost_;
   Channel::Cost write_cost_;
   Channel::Cost activate_cost_;
-  Time refresh_;
-  std::uint64_t refresh_interval_;  ///< ps; less than 2^32.
+  RefreshWait refresh_;
   std::vector<Rows> rows_;
 };
 

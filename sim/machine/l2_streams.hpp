@@ -90,6 +90,7 @@ void L2Walk<Cache>::count_lines(std::span<const std::uint64_t> lines, Call& call
   std::array<std::uint32_t, kStreamPiece> remote;
   std::array<std::uint32_t, kStreamPiece> chunks;
   std::array<std::uint32_t, kStreamPiece> channels;
+  std::array<std::uint32_t, kStreamPiece> left;  // of refreshes
   const ChannelMap map = hbm_.map();
   const std::uint32_t line_shift = line_shift_;
   const std::size_t count = lines.size();
@@ -101,6 +102,8 @@ void L2Walk<Cache>::count_lines(std::span<const std::uint64_t> lines, Call& call
     chunks[i] = static_cast<std::uint32_t>(map.chunk(lines[i] << line_shift));
   }
   for (std::size_t i = 0; i < count; ++i) channels[i] = map.narrow_channel(chunks[i]);
+  const RefreshWait refresh = hbm_.refresh();
+  for (std::size_t i = 0; i < count; ++i) left[i] = refresh.left(chunks[i]);
   std::uint8_t* const waiting = streams_.waiting();
   const std::uint32_t ways = cache_.ways(), partition = call.partition;
   const bool copies = places.copies();
@@ -127,21 +130,26 @@ void L2Walk<Cache>::count_lines(std::span<const std::uint64_t> lines, Call& call
     for (std::size_t i = 0; i < count; ++i) count_in(sets[i]);
   }
   std::size_t first = 0;
-  std::uint32_t far = chunks[0] == call.chunk ? call.chunk_far : 0;  // lines of a chunk whose home is another partition
+  std::uint32_t far = count > 0 && chunks[0] == call.chunk ? call.chunk_far : 0;  // lines of a chunk whose home is another partition
+  std::uint32_t last_far = 0;
+  const Time now = call.now, crossing = crossing_;
   Time ready = call.ready;
   for (std::size_t i = 0; i < count; ++i) {
     static_cast<void>(first_touch_.mark(first_touch_.word(lines[i]), lines[i], full));
     far |= remote[i];
     if (i + 1 < count && chunks[i + 1] == chunks[first]) continue;
     const auto sectors = static_cast<std::uint32_t>(i + 1 - first) * sectors_per_line_;
-    const Time through = hbm_.read_channel(call.now, channels[i], chunks[i], sectors) + (far != 0 ? crossing_ : 0);
+    const Time through = hbm_.read_channel(now, channels[i], chunks[i], sectors, left[i]) + (far != 0 ? crossing : 0);
     if (through > ready) ready = through;
-    call.chunk = chunks[i];
-    call.chunk_far = far;
     first = i + 1;
+    last_far = far;
     far = 0;
   }
   call.ready = ready;
+  if (count > 0) {
+    call.chunk = chunks[count - 1];
+    call.chunk_far = last_far;
+  }
   const std::uint64_t all = count * std::uint64_t{sectors_per_line_};
   call.asked += all;
   call.missed += all;
