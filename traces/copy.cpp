@@ -167,10 +167,10 @@ Kernel make_chase(const DeviceShape& gpu, const ChaseProblem& problem) {
   require(problem.stride > 0 && problem.load_bytes > 0 && problem.load_bytes <= problem.stride, "chase: load_bytes must fit the stride");
   const std::uint64_t slots = problem.range.bytes / problem.stride;
   require(slots > 0 && slots <= UINT32_MAX, "chase: the range must hold at least one slot and fewer than 2^32");
-  require(problem.loads > 0 && problem.loads <= UINT32_MAX && problem.chains > 0 && problem.chains <= slots,
-          "chase: at least one load and one chain, at most one chain per slot");
+  require(problem.loads > 0 && problem.loads <= UINT32_MAX && problem.chains > 0 && problem.chains <= slots && problem.lanes > 0,
+          "chase: at least one load, one chain and one lane, at most one chain per slot");
   const std::uint64_t held = std::uint64_t{gpu.sms} * gpu.max_blocks_per_sm;
-  const std::uint64_t per_block = ceil_div(problem.chains, held);
+  const std::uint64_t per_block = ceil_div(ceil_div(problem.chains, problem.lanes), held) * problem.lanes;
   auto program = std::make_shared<ChaseProgram>(problem, per_block);
   Kernel kernel;
   kernel.label = "pointer chase";

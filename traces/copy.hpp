@@ -48,13 +48,15 @@ struct StreamProblem {
                                         std::uint64_t chunk_bytes = 256 * 1024);
 
 /// `chains` independent pointer chases through one random cyclic order of the slots of `range`. Every load waits for the one before it in
-/// its chain. Chains start evenly spaced in the order. With more chains than the GPU holds blocks, a block runs several in step.
+/// its chain. Chains start evenly spaced in the order. `lanes` of them are lanes of one warp: they go on together, when the slowest has its
+/// word. With more warps than the GPU holds blocks, a block runs several in step.
 struct ChaseProblem {
   ByteRange range;
   std::uint32_t stride = 128;     ///< Bytes per slot.
   std::uint32_t load_bytes = 32;  ///< Bytes of each load: one sector.
   std::uint64_t loads = 1000;     ///< Per chain.
   std::uint64_t chains = 1;
+  std::uint32_t lanes = 1;
   std::uint64_t seed = 1;
 };
 [[nodiscard]] Kernel make_chase(const DeviceShape& gpu, const ChaseProblem& problem);

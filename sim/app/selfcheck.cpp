@@ -84,10 +84,12 @@ void hbm_rows(const MachineSpec& m, Probe& probe, std::vector<SelfcheckRow>& row
   ChaseProblem chase;
   chase.range = range(0, bytes);
   chase.loads = kChaseLoads;
-  // On top of the latency a lone sector takes its time on one channel, and most lines have their home beyond another partition's edge.
+  // On top of the latency a lone sector takes its time on one channel, most lines have their home beyond another partition's edge, and
+  // some meet a refresh.
   const double crossing = (m.l2.latency_far - m.l2.latency_near) * (1 - 1.0 / m.l2.partitions);
   const double sector = m.l2.sector / (m.hbm.bandwidth / m.hbm.channels * m.hbm.read_efficiency);
-  rows.push_back({"HBM load to use", true, 0, m.hbm.latency + crossing + sector,
+  const double refresh = m.hbm.refresh > 0 ? m.hbm.refresh * m.hbm.refresh / (2 * m.hbm.refresh_interval) : 0;
+  rows.push_back({"HBM load to use", true, 0, m.hbm.latency + crossing + sector + refresh,
                   probe.seconds({make_chase(m.shape(), chase)}) / static_cast<double>(kChaseLoads)});
 }
 

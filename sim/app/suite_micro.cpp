@@ -93,6 +93,8 @@ Prediction predict_read_bandwidth(const SuiteRow& row, Bench& bench) {
 }
 
 /// Pointer chases. A set that a few times the cache holds is walked once before it is timed, in the same order; a larger one starts cold.
+/// The chains of a random chase are the threads of one block per SM (tospe/cam_with_gpu, calib.cu), so up to 32 of them are lanes of a
+/// warp; a dependent chase is one thread.
 Prediction predict_latency(const SuiteRow& row, Bench& bench) {
   const MachineSpec& machine = bench.machine(row.text("hardware"));
   const std::uint64_t set = row.integer("working_set_bytes", 64, 1ULL << 33);
@@ -108,8 +110,10 @@ Prediction predict_latency(const SuiteRow& row, Bench& bench) {
   if (slots > 1ULL << 26) throw RowSkipped("too long: more than 2^26 slots");
   const bool walked = set <= 4 * machine.l2.capacity;
   const std::uint64_t loads = std::max<std::uint64_t>(100, std::min<std::uint64_t>(20000, 400000 / chains));
+  const std::uint64_t per_sm = (chains + machine.sm.count - 1) / machine.sm.count;
+  const auto lanes = static_cast<std::uint32_t>(access == "random_chase" ? std::min<std::uint64_t>(per_sm, 32) : 1);
   Experiment e;
-  e.key = fmt::format("chase {} by {} chains {}", set, stride, chains);
+  e.key = fmt::format("chase {} by {} chains {} lanes {}", set, stride, chains, lanes);
   e.trace = [=](const DeviceShape& gpu) {
     Operands operands;
     ChaseProblem chase;
@@ -120,6 +124,7 @@ Prediction predict_latency(const SuiteRow& row, Bench& bench) {
     std::vector<Kernel> kernels;
     if (walked) kernels.push_back(make_chase(gpu, chase));
     chase.chains = chains;
+    chase.lanes = lanes;
     chase.loads = loads;
     kernels.push_back(make_chase(gpu, chase));
     return trace_of(std::move(kernels), operands);

@@ -1,4 +1,5 @@
-// The rest of l2_walk.hpp: lines of streams that are counted (stream_lines.hpp says why that is the same), and the state as a number.
+// The rest of l2_walk.hpp: what goes to HBM, lines of streams that are counted (stream_lines.hpp says why that is the same), and the state
+// as a number.
 #pragma once
 
 #include <algorithm>
@@ -6,6 +7,35 @@
 #include "sim/machine/l2_walk.hpp"
 
 namespace rooftrace {
+
+/// Neighbouring lines of one interleave chunk go to their channel together: the same total at the same time.
+template <class Cache>
+void L2Walk<Cache>::fetch_all(std::span<const Miss> misses, Call& call) {
+  std::uint64_t chunk = hbm_.chunk(misses.front().line << line_shift_);
+  std::uint32_t sectors = 0;
+  std::uint32_t far = 0;  // lines of it whose home is another partition than the requester's
+  for (const Miss& miss : misses) {
+    const std::uint64_t next = hbm_.chunk(miss.line << line_shift_);
+    if (next != chunk) {
+      fetch(chunk, sectors, far, call);
+      chunk = next;
+      sectors = far = 0;
+    }
+    sectors += static_cast<std::uint32_t>(std::popcount(miss.sectors));
+    far += miss.remote;
+  }
+  fetch(chunk, sectors, far, call);
+  call.fetched = true;
+}
+
+template <class Cache>
+void L2Walk<Cache>::fetch(std::uint64_t chunk, std::uint32_t sectors, std::uint32_t far, Call& call) {
+  if (chunk == call.chunk) far |= call.chunk_far;  // batches end anywhere
+  call.chunk = chunk;
+  call.chunk_far = far;
+  const Time through = hbm_.read_chunk(call.now, chunk, sectors) + (far != 0 ? crossing_ : 0);
+  call.ready = through > call.ready ? through : call.ready;
+}
 
 /// Counts the lines of an access if that is the same as looking them up; otherwise changes nothing.
 template <class Cache>
@@ -81,6 +111,7 @@ void L2Walk<Cache>::count_lines(std::span<const std::uint64_t> lines, Call& call
   std::array<std::uint32_t, kStreamPiece> remote;
   std::array<std::uint32_t, kStreamPiece> chunks;
   std::array<std::uint32_t, kStreamPiece> channels;
+  std::array<std::uint32_t, kStreamPiece> left;  // of refreshes
   const ChannelMap map = hbm_.map();
   const std::uint32_t line_shift = line_shift_;
   const std::size_t count = lines.size();
@@ -92,6 +123,8 @@ void L2Walk<Cache>::count_lines(std::span<const std::uint64_t> lines, Call& call
     chunks[i] = static_cast<std::uint32_t>(map.chunk(lines[i] << line_shift));
   }
   for (std::size_t i = 0; i < count; ++i) channels[i] = map.narrow_channel(chunks[i]);
+  const RefreshWait refresh = hbm_.refresh();
+  for (std::size_t i = 0; i < count; ++i) left[i] = refresh.left(chunks[i]);
   std::uint8_t* const waiting = streams_.waiting();
   const std::uint32_t ways = cache_.ways(), partition = call.partition;
   const bool copies = places.copies();
@@ -120,21 +153,31 @@ void L2Walk<Cache>::count_lines(std::span<const std::uint64_t> lines, Call& call
     for (std::size_t i = 0; i < far; ++i) count_in(gathered[i]);
   }
   std::size_t first = 0;
+  std::uint32_t far = count > 0 && chunks[0] == call.chunk ? call.chunk_far : 0;  // lines of a chunk whose home is another partition
+  std::uint32_t last_far = 0;
+  const Time now = call.now, crossing = crossing_;
   Time ready = call.ready;
   for (std::size_t i = 0; i < count; ++i) {
     static_cast<void>(first_touch_.mark(first_touch_.word(lines[i]), lines[i], full));
+    far |= remote[i];
     if (i + 1 < count && chunks[i + 1] == chunks[first]) continue;
-    const Time through = hbm_.read_channel(call.now, channels[i], chunks[i], static_cast<std::uint32_t>(i + 1 - first) * sectors_per_line_);
+    const auto sectors = static_cast<std::uint32_t>(i + 1 - first) * sectors_per_line_;
+    const Time through = hbm_.read_channel(now, channels[i], chunks[i], sectors, left[i]) + (far != 0 ? crossing : 0);
     if (through > ready) ready = through;
     first = i + 1;
+    last_far = far;
+    far = 0;
   }
   call.ready = ready;
+  if (count > 0) {
+    call.chunk = chunks[count - 1];
+    call.chunk_far = last_far;
+  }
   const std::uint64_t all = count * std::uint64_t{sectors_per_line_};
   call.asked += all;
   call.missed += all;
   call.compulsory += all;
   call.crossed += std::uint64_t{remote_lines} * sectors_per_line_;
-  call.fetched_far |= remote_lines;
 }
 
 /// One more line without a name in front of a set that may hold dirty lines.

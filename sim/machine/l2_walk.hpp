@@ -111,12 +111,13 @@ class L2Walk final : public L2 {
     bool writes = false;
     bool fetches = false;
     bool fetched = false;
-    std::uint32_t fetched_far = 0;  ///< Not 0: some of it came from HBM behind another partition.
-    std::uint32_t partition = 0;    ///< The requester's.
-    std::uint32_t near_begin = 0;   ///< First set of it.
+    std::uint32_t partition = 0;   ///< The requester's.
+    std::uint32_t near_begin = 0;  ///< First set of it.
     Time now = 0;
     Time through = 0;  ///< Slices: when the last line is with the requester.
-    Time ready = 0;    ///< When HBM is through with this call's sectors; 0: HBM was not asked.
+    Time ready = 0;    ///< When HBM, and the way between partitions, is through with this call's sectors; 0: HBM was not asked.
+    std::uint64_t chunk = ~std::uint64_t{0};  ///< Fetched last.
+    std::uint32_t chunk_far = 0;              ///< Not 0: one of its lines came from behind another partition.
     std::uint64_t asked = 0, missed = 0, compulsory = 0, refetched = 0, crossed = 0;
     double wait = 1;  ///< How much longer than a slice's queue this requester waits.
     ByteCounts* q = nullptr;
@@ -230,6 +231,8 @@ class L2Walk final : public L2 {
   static void lines_of(const StreamLines::Entry& entry, std::uint64_t begin, std::span<std::uint64_t> lines);
   [[nodiscard]] std::uint32_t lines_wanted(std::span<const std::uint64_t> lines, const std::vector<std::uint32_t>& unnamed,
                                            std::uint32_t partition, std::array<std::uint32_t, kStreamPiece>& wanting) const;
+  void fetch_all(std::span<const Miss> misses, Call& call);
+  void fetch(std::uint64_t chunk, std::uint32_t sectors, std::uint32_t far, Call& call);
 
   /// First all lookups, then all misses: which line hits is hard to predict, so the misses are gathered without a branch. A load that
   /// does not find all its sectors in the copy beside it goes on to the line's home.
@@ -306,7 +309,6 @@ class L2Walk final : public L2 {
       fresh += static_cast<std::uint32_t>(std::popcount(first_touch_.mark(miss.touched, miss.line, miss.sectors)));
     }
     call.missed += all;
-    for (const Miss& miss : misses) call.fetched_far |= miss.remote;
     if (call.fetches) {
       fetch_all(misses, call);
       call.compulsory += fresh;
@@ -315,28 +317,6 @@ class L2Walk final : public L2 {
       for (const Miss& miss : misses)
         write_back(miss.line, miss.sectors, call);  // A store that leaves no line behind goes straight through.
     }
-  }
-
-  /// Neighbouring lines of one interleave chunk go to their channel together: the same total at the same time.
-  void fetch_all(std::span<const Miss> misses, Call& call) {
-    std::uint64_t chunk = hbm_.chunk(misses.front().line << line_shift_);
-    std::uint32_t sectors = 0;
-    for (const Miss& miss : misses) {
-      const std::uint64_t next = hbm_.chunk(miss.line << line_shift_);
-      if (next != chunk) {
-        fetch(chunk, sectors, call);
-        chunk = next;
-        sectors = 0;
-      }
-      sectors += static_cast<std::uint32_t>(std::popcount(miss.sectors));
-    }
-    fetch(chunk, sectors, call);
-    call.fetched = true;
-  }
-
-  void fetch(std::uint64_t chunk, std::uint32_t sectors, Call& call) {
-    const Time through = hbm_.read_chunk(call.now, chunk, sectors);
-    call.ready = through > call.ready ? through : call.ready;
   }
 
   void write_back(std::uint64_t line, std::uint32_t dirty, Call& call) {
@@ -367,7 +347,7 @@ class L2Walk final : public L2 {
     Time ready = piped + latency;
     if (call.ready != 0) {
       // HBM's load-to-use latency contains the way through L2; a write-back has no one waiting for an answer.
-      const Time through = call.ready + (call.fetched ? hbm_latency_ + (call.fetched_far != 0 ? crossing_ : 0) : 0);
+      const Time through = call.ready + (call.fetched ? hbm_latency_ : 0);
       if (through > ready) ready = through;
     }
     if (call.through > ready) ready = call.through;

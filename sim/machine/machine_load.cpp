@@ -119,6 +119,11 @@ HbmSpec load_hbm(const ConfigNode& node) {
   HbmSpec hbm;
   hbm.kind = node["kind"].string();
   if (const auto activate = node.find("activate")) hbm.activate = quantity(*activate, kLatency);
+  if (const auto refresh = node.find("refresh")) {
+    hbm.refresh = quantity(*refresh, kLatency);
+    hbm.refresh_interval = quantity(node["refresh_interval"], kLatency);
+    if (hbm.refresh >= hbm.refresh_interval) refresh->fail("is not less than refresh_interval");
+  }
   hbm.stacks = count(node["stacks"]);
   hbm.channels = count(node["channels"]);
   hbm.bandwidth = quantity(node["bandwidth"], kBandwidth);

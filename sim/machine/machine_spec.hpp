@@ -67,8 +67,10 @@ struct HbmSpec {
   double read_efficiency = 1;  ///< Sustained share of it for pure reads.
   double write_efficiency =
       1;  ///< Share for the written bytes of a mix: 1/(read share/read_efficiency + write share/write_efficiency) is what a mix reaches.
-  double latency = 0;              ///< s, load to use of an SM that misses L2, unloaded; the line's home is the SM's own partition.
+  double latency = 0;              ///< s, load to use of an SM that misses L2, unloaded and between refreshes; home in its own partition.
   double activate = 0;             ///< s between two rows opened on one channel; 0: no limit.
+  double refresh = 0;              ///< s that a refresh keeps a channel from answering; 0: not modeled.
+  double refresh_interval = 0;     ///< s from one refresh of a channel to the next; more than `refresh`, or both 0.
   std::uint64_t capacity = 0;      ///< Bytes on the board.
   std::uint32_t interleave = 512;  ///< Bytes that stay on one channel before the next.
 };

@@ -208,8 +208,9 @@ TEST_P(Laws, DoublingTheMachineHalvesTheTime) {
   for (double* rate : {&fast.sm.cuda_peak, &fast.sm.tensor_peak[DataType::bf16], &fast.sm.l2_port, &fast.l2.bandwidth, &fast.hbm.bandwidth,
                        &fast.nvlink.bandwidth, &fast.pcie.bandwidth})
     *rate *= 2;
-  for (double* latency : {&fast.l2.latency_near, &fast.l2.latency_far, &fast.hbm.latency, &fast.hbm.activate, &fast.nvlink.latency,
-                          &fast.pcie.latency, &fast.launch.kernel_gap, &fast.launch.block_start, &fast.launch.copy_start})
+  for (double* latency :
+       {&fast.l2.latency_near, &fast.l2.latency_far, &fast.hbm.latency, &fast.hbm.activate, &fast.hbm.refresh, &fast.hbm.refresh_interval,
+        &fast.nvlink.latency, &fast.pcie.latency, &fast.launch.kernel_gap, &fast.launch.block_start, &fast.launch.copy_start})
     *latency /= 2;
   // One block at a time, so that rounding cannot change an order.
   std::vector<Kernel> kernels = kernels_;

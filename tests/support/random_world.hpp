@@ -32,6 +32,8 @@ inline MachineSpec random_machine(std::mt19937& random) {
   m.hbm.channels = pick({1, 5, 8});
   m.hbm.bandwidth = pick({1, 2}) * 1e11;
   m.hbm.activate = pick({0, 1}) * 5e-9;
+  m.hbm.refresh = static_cast<double>(m.hbm.channels % 2) * 200e-9;
+  m.hbm.refresh_interval = static_cast<double>(m.hbm.channels % 2) * 2e-6;
   m.hbm.read_efficiency = 0.9;
   m.hbm.write_efficiency = 0.8;
   m.hbm.latency = 400e-9;

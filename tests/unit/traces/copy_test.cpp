@@ -132,6 +132,19 @@ TEST(Copy, ChainsSpreadOverBlocksAndKeepTheirFootprint) {
   }
   ChaseProblem p;
   p.range = range(kFar, 64 * 128);
+  // Lanes of a warp go on together: 20 chains of 4 lanes are 5 blocks of 4 loads a step; 20 of 1 are 7 blocks of up to 3.
+  p.chains = 20;
+  p.lanes = 4;
+  const Kernel warps = make_chase(gpu(), p);
+  EXPECT_EQ(warps.grid, 5U);
+  Step step;
+  warps.program->fill(4, 0, step);
+  EXPECT_EQ(step.loads.size(), 4U);
+  p.lanes = 1;
+  EXPECT_EQ(make_chase(gpu(), p).grid, 7U);
+  p.lanes = 0;
+  EXPECT_THROW((void)make_chase(gpu(), p), std::invalid_argument);
+  p.lanes = 1;
   p.chains = 65;
   EXPECT_THROW((void)make_chase(gpu(), p), std::invalid_argument);
 }
