@@ -11,7 +11,7 @@
 // NCCL's protocols are bytes on the link: LL sends 16 B for 8 B of data, LL128 128 B for 120 B, simple the data alone; each message of a
 // ring or tree waits for its predecessor's arrival and costs a pause (NCCL's latency per hop beyond that of LL; LL has a rate of its own).
 // Not modeled: the HBM traffic that the neighbours' stores cause here, the room in NCCL's buffers (every message has its own slot), skew
-// between ranks, registered buffers, collectives other than all-reduce.
+// between ranks, registered buffers. Its two halves by the ring are in collective_ring_half.hpp; other collectives are not modeled.
 #pragma once
 
 #include <cstdint>

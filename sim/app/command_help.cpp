@@ -229,13 +229,15 @@ constexpr std::string_view kTrace =
   generate SCENARIO -o FILE   writes the stages of a scenario; it is chosen and changed as in "rooftrace simulate"
   import --format F FILE -o FILE
                               somebody else's trace: accelsim (kernelslist.g, .traceg[.xz], .tracez of NVBit's tracer), rooftrace-capture
-                              (.rtcap), csv (block, step, op, address, bytes), kineto (profile of PyTorch: synthetic accesses); prints
-                              what was read, what was left out and what is not known. traces/import/README.md says how each is read
+                              (.rtcap), csv (block, step, op, address, bytes), kineto (profile of PyTorch, .json or .json.gz: synthetic
+                              accesses); prints what was read, what was left out and what is not known. traces/import/README.md says
+                              how each is read
   info FILE                   what is in it: kernels, classes, records, bytes by role, where it comes from
   check FILE                  the laws that every trace obeys; prints each broken one with kernel, block and step, and exits with 2
   dump FILE                   every record as a line of text
 
-"rooftrace simulate --trace FILE --hardware NAME" runs it: a generated trace gives the same bits as its scenario.
+"rooftrace simulate --trace FILE --hardware NAME" runs it: a generated trace gives the same bits as its scenario. What does
+not fit the machine's memory is refused.
 
 )";
 

@@ -1,7 +1,7 @@
 // An operator with shapes -> kernels that move what it must move: the synthetic lowering of profiles, which hold no addresses.
 //
 // One visible table (kineto_operators.cpp) says which operators are known. GEMMs, attention, norms, softmax, embedding, copies and
-// all-reduce are made by the generators of traces/, tiled by their rules for the GPU that ImportOptions describe, not by the kernel's own
+// collectives are made by the generators of traces/, tiled by their rules for the GPU that ImportOptions describe, not by the kernel's own
 // name; element-wise operators and cat read every input once (smaller ones again and again, as broadcasting does) and write the output.
 // Addresses are ours: a weight (second matrix of a GEMM, table of an embedding, gain of a norm) gets fresh pages for every kernel; an
 // activation of n bytes is what the last kernel that wrote n bytes wrote (a second input of that size what the kernel before wrote), so
