@@ -1,4 +1,4 @@
-// The table of options and verbs, and Boost.Program_options behind it: Boost splits the words, the messages are ours.
+// Reading the command line. Boost.Program_options splits the words, the messages are ours; the tables are in option_tables.cpp.
 #include "sim/app/options.hpp"
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "sim/app/option_tables.hpp"
 #include "sim/core/error.hpp"
 
 namespace rooftrace {
@@ -15,96 +16,6 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr unsigned kHelpColumns = 130;
-
-struct OptionShape {
-  std::string name;
-  std::string spelled;               ///< As Boost wants it: "output,o".
-  std::string value;                 ///< What stands for the value in the help; "" for a switch.
-  std::vector<std::string> allowed;  ///< Words; empty: any text.
-  std::string text;                  ///< Help, with unit and default.
-};
-
-/// Every option of every verb, in the order of the help.
-const std::vector<OptionShape>& option_shapes() {
-  static const std::vector<std::string> weight_types = {"bf16", "fp16", "fp32", "fp8", "int8", "fp4", "int4"};
-  static const std::vector<std::string> kv_types = {"bf16", "fp16", "fp32", "fp8", "int8"};
-  static const std::vector<OptionShape> shapes = {
-      {"hardware", "hardware", "NAME|FILE.yaml", {}, "The machine: a name of `rooftrace list hardware`, or your own file."},
-      {"model", "model", "NAME|FILE.json", {}, "The model: a name of `rooftrace list models`, or a Hugging Face config.json."},
-      {"stage", "stage", "", {"decode", "prefill", "both"}, "Which stage to simulate. Default: both."},
-      {"batch", "batch", "B", {}, "Sequences in the batch, 1 to 65536. Default: 1."},
-      {"context", "context", "N", {}, "Decode: tokens already in each sequence's KV cache. Default: 4096, or what the model holds."},
-      {"prompt", "prompt", "N", {}, "Prefill: tokens of each sequence. Default: 2048, or what the model holds."},
-      {"tp", "tp", "N", {}, "Tensor parallelism: GPUs that share the model. Default: 1."},
-      {"weights", "weights", "", weight_types, "Data type of the weights. Default: bf16."},
-      {"kv", "kv", "", kv_types, "Data type of the KV cache. Default: bf16."},
-      {"offload", "offload", "weights=X,kv=Y", {}, "Shares (0 to 1) kept in host memory and streamed over PCIe every step. Default: 0."},
-      {"trace", "trace", "FILE", {}, "Simulate this trace file (\"rooftrace trace\") instead of a scenario."},
-      {"kernel", "kernel", "N|NAME", {}, "Only this kernel: its number, its class, or a part of its label."},
-      {"block", "block", "N", {}, "Only this block of each kernel."},
-      {"sms", "sms", "N", {}, "SMs that a trace's blocks are dealt to in turn, each with an L1 of its own. Default: 132."},
-      {"l1", "l1", "SIZE", {}, "L1 and shared memory of an SM together; 0: every load goes on to L2. Default: 256 KiB."},
-      {"depth", "depth", "N", {}, "Steps of a block whose loads may be in flight. Default: 2."},
-      {"fidelity",
-       "fidelity",
-       "",
-       {"bound", "cache", "des"},
-       "How much is simulated. bound: closed form, milliseconds; cache: exact bytes through the real cache, no time; des: everything. "
-       "Default: des."},
-      {"layers",
-       "layers",
-       "",
-       {"exact", "auto", "sample"},
-       "exact: every layer is simulated; auto: layers that repeat exactly are simulated once (same bytes); sample: the first and one more "
-       "of each kind are simulated, the others taken to be as that one (an estimate). Default: auto."},
-      {"start",
-       "start",
-       "",
-       {"cold", "warm"},
-       "The L2 at the start. cold: empty; warm: as a previous run of the same stage left it. Default: cold."},
-      {"contention",
-       "contention",
-       "",
-       {"pooled", "slices"},
-       "What makes requests of L2 wait for each other in des. pooled: one pipe for all of L2; slices: one queue per slice with finite miss "
-       "slots, a port per GPC; about a third slower to simulate. Default: pooled."},
-      {"threads", "threads", "N", {}, "Threads, 1 to 1024; results are the same at any number. Default: one per core."},
-      {"output", "output,o", "FILE.h5", {}, "Write the result as HDF5 (any netCDF-4 reader opens it). Default: no file."},
-      {"format", "format", "", {"text", "json"}, "Form of the report on standard output. Default: text."},
-      {"set", "set", "KEY=VALUE", {}, "Change any key of any file, e.g. hardware.l2.capacity=\"96 MiB\"; may be repeated."},
-      {"suite",
-       "suite",
-       "FILE.csv|DIR",
-       {},
-       "Measurements to validate against; may be repeated. Default: validation/suites beside the configs."},
-      {"rows", "rows", "FILE.csv", {}, "Write one line per row: measured, simulated, bound, baselines, error, status."},
-      {"plots",
-       "plots",
-       "DIR",
-       {},
-       "Draw each suite as DIR/SUITE.svg, simulated against measured, and curves over bytes as DIR/SUITE-curve.svg."},
-      {"fit", "fit", "KEY,...", {}, "The constants to fit, as section.key of the hardware file."},
-      {"level", "level", "", {"l2"}, "The level whose capacity is varied. Default: l2."},
-      {"shard", "shard", "I/N", {}, "Run only the points whose number modulo N is I; the first is 0/N. Default: all points."},
-      {"resume", "resume", "", {}, "Go on where an earlier run of the same sweep stopped; does nothing when all is done."},
-      {"reuse", "reuse", "", {"on", "off"}, "off: points whose runs are the same to the last bit do not share one. Default: on."},
-      {"dry-run", "dry-run", "", {}, "Print the points and an estimate of the time; run nothing else."},
-      {"where", "where", "EXPR", {}, "Run only points for which this holds, e.g. \"batch < 64 and hbm_bandwidth > 3 TB/s\"."},
-      {"max", "max", "COLUMN,...", {}, "Columns of which more is better."},
-      {"min", "min", "COLUMN,...", {}, "Columns of which less is better."},
-      {"nodes", "nodes", "N", {}, "Nodes that work at the same time at most."},
-      {"shards", "shards", "N", {}, "Pieces of the sweep, each one task of the job array. Default: as many as nodes."},
-      {"dir", "dir", "DIR", {}, "Folder for scripts, logs and results, on a file system that every node sees. Default: SWEEP-slurm."},
-      {"time", "time", "TIME", {}, "Time limit of a shard as sbatch takes it; one that reaches it goes on later. Default: the site's."},
-      {"partition", "partition", "NAME", {}, "Partition of the jobs. Default: the site's."},
-      {"sbatch", "sbatch", "OPTIONS", {}, "More options of sbatch, e.g. \"--account=mine --mem=8G\"."},
-      {"quiet", "quiet", "", {}, "No report and no notes; errors only."},
-      {"configs", "configs", "DIR", {}, "Look here first for hardware/, models/ and scenarios/."},
-      {"help", "help,h", "", {}, "This text."},
-      {"version", "version", "", {}, "Version and commit."},
-  };
-  return shapes;
-}
 
 bool is_switch(const OptionShape& shape) {
   return shape.value.empty() && shape.allowed.empty();
@@ -230,85 +141,6 @@ std::optional<std::string> Options::value(const std::string& name) const {
   const auto found = values.find(name);
   if (found == values.end()) return std::nullopt;
   return found->second;
-}
-
-const std::vector<VerbShape>& verb_shapes() {
-  static const std::vector<VerbShape> verbs = {
-      {"simulate",
-       "[SCENARIO] [options]",
-       "run stages of a model on a machine: bytes per level, bounds and time",
-       {"hardware", "model", "stage",      "batch",   "context", "prompt", "tp",  "weights", "kv",      "offload", "fidelity",
-        "layers",   "start", "contention", "threads", "output",  "format", "set", "quiet",   "configs", "trace"},
-       1},
-      {"trace",
-       "generate SCENARIO | import FILE | info FILE | check FILE | dump FILE",
-       "make, import, inspect and check trace files",
-       {"hardware", "model", "stage", "batch", "context", "prompt",  "tp",     "weights", "kv",  "offload", "layers",
-        "kernel",   "block", "sms",   "l1",    "depth",   "threads", "output", "format",  "set", "quiet",   "configs"},
-       2,
-       {{"output", {"FILE", "generate, import: the trace file to write, usually NAME.trace.h5."}},
-        {"stage", {"decode|prefill|both", "generate, dump: which stages. Default: all."}},
-        {"kernel", {"N|NAME", "generate, dump: only these kernels: a number, a class, or a part of the label."}},
-        {"block", {"N", "dump: only this block of each kernel."}},
-        {"format",
-         {"accelsim|kineto|rooftrace-capture|csv|text|json",
-          "import: what the file is; traces/import/README.md has them all. info: text or json. Default there: text."}},
-        {"sms", {"N", "import: SMs that captured blocks are dealt to in turn, each with an L1 of its own. Default: 132."}},
-        {"l1", {"SIZE", "import: L1 and shared memory of an SM together; 0: every load goes on to L2. Default: 256 KiB."}},
-        {"depth", {"N", "import: steps of a block whose loads may be in flight. Default: 2."}},
-        {"layers",
-         {"exact|auto",
-          "generate: store every layer, or layers that are shifts of each other once (after comparing every access). Default: auto."}}}},
-      {"sweep",
-       "SWEEP.yaml -o FILE.h5 [options]",
-       "run a base scenario over axes of any keys",
-       {"output", "shard", "resume", "threads", "reuse", "dry-run", "where", "quiet", "configs"},
-       1},
-      {"merge", "SHARD.h5... -o FILE.h5", "put the shards of a sweep together", {"output", "quiet"}, 1'000'000},
-      {"slurm",
-       "submit SWEEP.yaml --nodes N | status DIR",
-       "run a sweep on a Slurm cluster",
-       {"nodes", "shards", "threads", "dir", "time", "partition", "sbatch", "dry-run", "format", "quiet", "configs"},
-       2,
-       {{"dry-run", {"", "submit: print the scripts; write and submit nothing."}},
-        {"threads", {"N", "Threads of one shard, 1 to 1024. Default: a whole node for each shard."}}}},
-      {"pareto",
-       "SWEEP.h5 [options]",
-       "points of a sweep that no other beats",
-       {"max", "min", "stage", "format", "output"},
-       1,
-       {{"output", {"FILE.svg", "Draw the frontier as a picture. Default: no file."}},
-        {"stage", {"decode|prefill", "The stage whose numbers count. Default: the first in the file."}}}},
-      {"describe", "hardware|model NAME", "print a machine or a model with what follows from its numbers", {"set", "configs"}, 2},
-      {"selfcheck", "hardware NAME", "measure a machine inside the simulator: achieved against theoretical", {"set", "configs"}, 2},
-      {"validate",
-       "[--suite FILE.csv|DIR]...",
-       "simulate measured kernels and steps, and print the errors",
-       {"suite", "hardware", "fidelity", "contention", "layers", "threads", "format", "rows", "output", "plots", "quiet", "configs"},
-       0,
-       {{"layers", {"exact|auto|sample", "Layers of whole steps that are simulated, as in simulate. Default: sample."}},
-        {"output", {"FILE.h5", "Write all rows and scores as HDF5 (any netCDF-4 reader opens it). Default: no file."}}}},
-      {"calibrate",
-       "HARDWARE --suite FILE.csv... --fit KEY[,KEY...]",
-       "fit named constants of a machine to suites of measurements",
-       {"suite", "fit", "output", "threads", "quiet", "configs"},
-       1'000,
-       {{"output", {"FILE.yaml", "Write the machine's file with the fitted constants; may be the file itself. Default: no file."}},
-        {"suite", {"FILE.csv|DIR", "Measurements to fit to; may be repeated, and further files may follow."}}}},
-      {"curve",
-       "[SCENARIO] [options]",
-       "bytes at HBM for every capacity of L2, and the capacities at which something fits",
-       {"hardware", "model", "stage", "batch", "context", "prompt", "tp", "weights", "kv", "offload", "start", "level", "layers", "threads",
-        "output", "format", "set", "quiet", "configs"},
-       1,
-       {{"output", {"FILE.svg", "Draw the curve as a picture. Default: no file."}},
-        {"layers",
-         {"exact|auto|sample",
-          "How the real cache beside the curve is run, as in simulate; the curve itself runs every layer. Default: auto."}}}},
-      {"list", "hardware|models|scenarios", "names that the other verbs take", {"configs"}, 1},
-      {"help", "[VERB]", "help on a verb", {}, 1},
-  };
-  return verbs;
 }
 
 const VerbShape& verb_shape(const std::string& name) {
