@@ -84,12 +84,12 @@ void add_l2(Bits& key, const L2Spec& l2, bool timed, bool slices) {
 }
 
 void add_hbm(Bits& key, const HbmSpec& hbm, bool timed) {
-  const auto& [kind, stacks, channels, bandwidth, reads, writes, latency, activate, capacity, interleave] = hbm;
+  const auto& [kind, stacks, channels, bandwidth, reads, writes, latency, activate, refresh, refresh_interval, capacity, interleave] = hbm;
   static_cast<void>(kind);
   static_cast<void>(stacks);
   static_cast<void>(capacity);  // Whether it is enough is asked when the scenario is loaded.
   key.add(channels, interleave);
-  if (timed) key.add(bandwidth, reads, writes, latency, activate);
+  if (timed) key.add(bandwidth, reads, writes, latency, activate, refresh, refresh_interval);
 }
 
 void add_engine(Bits& key, const EngineSpec& engine, const Asks& asks, bool timed) {
