@@ -30,7 +30,7 @@ struct RunResult {
   std::uint32_t tp = 1;
   std::uint32_t batch = 1;                ///< Of the first stage.
   std::uint32_t context = 0, prompt = 0;  ///< Of the first stage of each kind.
-  std::string weights, kv;  ///< Data types.
+  std::string weights, kv;                ///< Data types.
   Fidelity fidelity = Fidelity::des;
   std::string layers;                 ///< "exact", "auto" or "sample".
   std::string start_state;            ///< "cold" or "warm".
