@@ -19,11 +19,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from _slurm_cluster import Cluster, kill, missing_programs, wait_for  # noqa: E402
 
 PROGRAM = os.environ.get("ROOFTRACE")
-# Twelve points of about 0.1 s in each of four shards: long enough to be in the way of.
+# Twelve points of about 0.1 s in each of four shards, all different (a stage with a batch of its own would not hear of the axis): long enough
+# to be in the way of.
 BASE = """\
 hardware: h100-sxm
 model: {name: llama-3.1-8b, layers: 1}
-stages: [{stage: decode, batch: 1, context: 512}]
+stages: [decode]
+context: 512
 """
 SWEEP = """\
 base: base.yaml
