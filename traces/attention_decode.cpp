@@ -8,6 +8,8 @@
 #include <memory>
 #include <stdexcept>
 
+#include "traces/tile_access.hpp"
+
 namespace rooftrace {
 namespace {
 
@@ -41,17 +43,6 @@ struct Shape {
   [[nodiscard]] std::uint64_t sums() const { return workspace + tiling.splits * heads() * partial_bytes(); }
 };
 
-Access run(std::uint64_t address, std::uint64_t bytes, AccessOp op, const Matrix& like) {
-  Access access;
-  access.address = address;
-  access.row_bytes = static_cast<std::uint32_t>(bytes);
-  access.op = op;
-  access.hint = like.hint;
-  access.role = like.role;
-  access.home = like.home;
-  return access;
-}
-
 std::uint64_t head_bytes(const AttentionProblem& p, const Matrix& matrix) {
   return static_cast<std::uint64_t>(static_cast<double>(p.head_dim) * bytes_per_element(matrix.type));
 }
@@ -78,7 +69,7 @@ class SplitProgram final : public BlockProgram {
     const std::uint64_t tile_tokens = s_.tiling.tile_tokens;
     if (step == 0) {
       const std::uint64_t head = head_bytes(p, p.q);
-      out.loads.push_back(run(p.q.address + sequence * p.q.pitch + first_head * head, group * head, AccessOp::load, p.q));
+      out.loads.push_back(run_access(p.q.address + sequence * p.q.pitch + first_head * head, group * head, AccessOp::load, p.q));
       p.kv.append_table(sequence, std::max(s_.first, begin * tile_tokens), std::min(p.kv_len, end * tile_tokens), out.loads);
     } else {
       const std::uint64_t tile = begin + (step - 1) / s_.parts();
@@ -97,12 +88,12 @@ class SplitProgram final : public BlockProgram {
     if (step != (end - begin) * s_.parts()) return;
     if (s_.tiling.splits == 1) {
       const std::uint64_t head = head_bytes(p, p.o);
-      out.stores.push_back(run(p.o.address + sequence * p.o.pitch + first_head * head, group * head, AccessOp::store, p.o));
+      out.stores.push_back(run_access(p.o.address + sequence * p.o.pitch + first_head * head, group * head, AccessOp::store, p.o));
       return;
     }
     const std::uint64_t slot = (split * p.batch + sequence) * p.q_heads + first_head;
-    out.stores.push_back(run(s_.workspace + slot * s_.partial_bytes(), group * s_.partial_bytes(), AccessOp::store, Matrix{}));
-    out.stores.push_back(run(s_.sums() + slot * 4, group * 4, AccessOp::store, Matrix{}));
+    out.stores.push_back(run_access(s_.workspace + slot * s_.partial_bytes(), group * s_.partial_bytes(), AccessOp::store, Matrix{}));
+    out.stores.push_back(run_access(s_.sums() + slot * 4, group * 4, AccessOp::store, Matrix{}));
   }
 
  private:
@@ -118,10 +109,10 @@ class CombineProgram final : public BlockProgram {
 
   void fill(std::uint32_t block, std::uint32_t, Step& out) const override {
     const AttentionProblem& p = s_.p;
-    Access sums = run(s_.sums() + block * 4ULL, 4, AccessOp::load, Matrix{});
+    Access sums = run_access(s_.sums() + block * 4ULL, 4, AccessOp::load, Matrix{});
     sums.rows = s_.tiling.splits;
     sums.pitch = s_.heads() * 4;
-    Access partials = run(s_.workspace + block * s_.partial_bytes(), s_.partial_bytes(), AccessOp::load, Matrix{});
+    Access partials = run_access(s_.workspace + block * s_.partial_bytes(), s_.partial_bytes(), AccessOp::load, Matrix{});
     partials.rows = s_.tiling.splits;
     partials.pitch = s_.heads() * s_.partial_bytes();
     out.loads.push_back(sums);
@@ -129,7 +120,7 @@ class CombineProgram final : public BlockProgram {
     out.work[static_cast<std::size_t>(Pipe::cuda)] = 2.0 * s_.tiling.splits * p.head_dim;
     out.work[static_cast<std::size_t>(Pipe::sfu)] = s_.tiling.splits;
     const std::uint64_t head = head_bytes(p, p.o);
-    out.stores.push_back(run(p.o.address + block / p.q_heads * p.o.pitch + block % p.q_heads * head, head, AccessOp::store, p.o));
+    out.stores.push_back(run_access(p.o.address + block / p.q_heads * p.o.pitch + block % p.q_heads * head, head, AccessOp::store, p.o));
   }
 
  private:

@@ -7,6 +7,8 @@
 #include <memory>
 #include <stdexcept>
 
+#include "traces/tile_access.hpp"
+
 namespace rooftrace {
 namespace {
 
@@ -29,17 +31,6 @@ std::uint64_t ceil_div(std::uint64_t a, std::uint64_t b) {
 
 std::uint64_t features_bytes(std::uint32_t features, DataType type) {
   return static_cast<std::uint64_t>(static_cast<double>(features) * bytes_per_element(type));
-}
-
-Access run(std::uint64_t address, std::uint64_t bytes, AccessOp op, const Matrix& like) {
-  Access access;
-  access.address = address;
-  access.row_bytes = static_cast<std::uint32_t>(bytes);
-  access.op = op;
-  access.hint = like.hint;
-  access.role = like.role;
-  access.home = like.home;
-  return access;
 }
 
 /// What both kernels must agree on.
@@ -82,7 +73,7 @@ class LatentProgram final : public BlockProgram {
     const LatentPiece& piece = pieces[index];
     if (left == 0) {
       const std::uint64_t head = features_bytes(p.head_dim, p.q.type);
-      out.loads.push_back(run(p.q.address + piece.sequence * p.q.pitch + first_head * head, heads * head, AccessOp::load, p.q));
+      out.loads.push_back(run_access(p.q.address + piece.sequence * p.q.pitch + first_head * head, heads * head, AccessOp::load, p.q));
       p.kv.append_table(piece.sequence, piece.begin * t.tile_tokens, std::min(p.kv_len, piece.end * t.tile_tokens), out.loads);
       return;
     }
@@ -105,11 +96,11 @@ class LatentProgram final : public BlockProgram {
     const AttentionProblem& p = l_.p;
     if (l_.tiling.schedule->splits[piece.sequence] == 1) {
       const std::uint64_t head = features_bytes(p.v_dim(), p.o.type);
-      out.stores.push_back(run(p.o.address + piece.sequence * p.o.pitch + first_head * head, heads * head, AccessOp::store, p.o));
+      out.stores.push_back(run_access(p.o.address + piece.sequence * p.o.pitch + first_head * head, heads * head, AccessOp::store, p.o));
       return;
     }
-    out.stores.push_back(run(l_.partial(piece.slot, first_head), heads * l_.partial_bytes(), AccessOp::store, Matrix{}));
-    out.stores.push_back(run(l_.sum(piece.slot, first_head), heads * 4, AccessOp::store, Matrix{}));
+    out.stores.push_back(run_access(l_.partial(piece.slot, first_head), heads * l_.partial_bytes(), AccessOp::store, Matrix{}));
+    out.stores.push_back(run_access(l_.sum(piece.slot, first_head), heads * 4, AccessOp::store, Matrix{}));
   }
 
   Layout l_;
@@ -135,10 +126,10 @@ class JoinProgram final : public BlockProgram {
     const Joined& joined = joined_[block / p.q_heads];
     const std::uint64_t head = block % p.q_heads;
     const std::uint32_t splits = l_.tiling.schedule->splits[joined.sequence];
-    Access sums = run(l_.sum(joined.slot, head), 4, AccessOp::load, Matrix{});
+    Access sums = run_access(l_.sum(joined.slot, head), 4, AccessOp::load, Matrix{});
     sums.rows = splits;
     sums.pitch = std::uint64_t{p.q_heads} * 4;
-    Access partials = run(l_.partial(joined.slot, head), l_.partial_bytes(), AccessOp::load, Matrix{});
+    Access partials = run_access(l_.partial(joined.slot, head), l_.partial_bytes(), AccessOp::load, Matrix{});
     partials.rows = splits;
     partials.pitch = p.q_heads * l_.partial_bytes();
     out.loads.push_back(sums);
@@ -146,7 +137,7 @@ class JoinProgram final : public BlockProgram {
     out.work[static_cast<std::size_t>(Pipe::cuda)] = 2.0 * splits * p.v_dim();
     out.work[static_cast<std::size_t>(Pipe::sfu)] = splits;
     const std::uint64_t bytes = features_bytes(p.v_dim(), p.o.type);
-    out.stores.push_back(run(p.o.address + joined.sequence * p.o.pitch + head * bytes, bytes, AccessOp::store, p.o));
+    out.stores.push_back(run_access(p.o.address + joined.sequence * p.o.pitch + head * bytes, bytes, AccessOp::store, p.o));
   }
 
  private:

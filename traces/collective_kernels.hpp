@@ -83,6 +83,11 @@ struct Layout {
 /// Slice `slice` of a chunk: NCCL halves it, but makes no slice smaller than 32 KiB, so that later ones may be empty.
 [[nodiscard]] Share slice_of(const Protocol& protocol, DataType type, const Share& chunk, std::uint32_t slice);
 
+inline constexpr std::uint32_t kOutstanding = 2;  ///< Passes of a block under way (assumed).
+/// When a step of a ring may begin: the pause of its message, and which of the block's stores must have arrived. `per_operation`: steps of
+/// one message.
+void pace_ring(const Protocol& protocol, std::uint32_t step, std::uint32_t pass, std::uint32_t per_operation, Step& out);
+
 inline constexpr std::uint32_t kMostChannels = 32;  ///< More than NCCL opens inside a node.
 
 }  // namespace collective

@@ -70,13 +70,21 @@ Share slice_of(const Protocol& protocol, DataType type, const Share& chunk, std:
   return {begin, std::min(begin + size, chunk.end), 0, 1};
 }
 
+void pace_ring(const Protocol& protocol, std::uint32_t step, std::uint32_t pass, std::uint32_t per_operation, Step& out) {
+  double pause = step == 0 ? protocol.start : 0;
+  if (pass == 0) pause += protocol.pause;
+  out.pause = from_seconds(pause);
+  // What a block stores leaves before it stores much more: links serve the channels in turn.
+  out.after = std::min(step, kOutstanding);
+  if (out.after != 0 && protocol.slices > 1 && pass == 0) out.after = 1;  // The fence before the flag of the slice before.
+  if (protocol.slices == 1) out.after = std::min(out.after, per_operation);
+}
+
 }  // namespace collective
 
 namespace {
 
 using namespace collective;
-
-constexpr std::uint32_t kOutstanding = 2;  // Passes of a block under way (assumed).
 
 class RingProgram final : public BlockProgram {
  public:
@@ -101,13 +109,7 @@ class RingProgram final : public BlockProgram {
     const std::uint64_t count = std::min(grains.end * protocol_.grain, p_.elements) - std::min(first, p_.elements);
     const std::uint64_t bytes = count * width_, wire = grains.size() * protocol_.wire;
 
-    double pause = step == 0 ? protocol_.start : 0;
-    if (pass == 0) pause += protocol_.pause;
-    out.pause = from_seconds(pause);
-    // What a block stores leaves before it stores much more: links serve the channels in turn.
-    out.after = std::min(step, kOutstanding);
-    if (out.after != 0 && protocol_.slices > 1 && pass == 0) out.after = 1;  // The fence before the flag of the slice before.
-    if (protocol_.slices == 1) out.after = std::min(out.after, per_operation_);
+    pace_ring(protocol_, step, pass, per_operation_, out);
     if (count == 0) return;
 
     const auto slot = [&](std::uint64_t hop) {

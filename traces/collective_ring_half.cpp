@@ -14,8 +14,6 @@ namespace {
 
 using namespace collective;
 
-constexpr std::uint32_t kOutstanding = 2;  // Passes of a block under way, as in the all-reduce (assumed).
-
 class RingHalfProgram final : public BlockProgram {
  public:
   RingHalfProgram(const RingHalfProblem& problem, const Protocol& protocol, const Layout& layout, double rate)
@@ -41,12 +39,7 @@ class RingHalfProgram final : public BlockProgram {
     const std::uint64_t count = std::min(grains.end * protocol_.grain, p_.elements) - std::min(first, p_.elements);
     const std::uint64_t bytes = count * width_, wire = grains.size() * protocol_.wire;
 
-    double pause = step == 0 ? protocol_.start : 0;
-    if (pass == 0) pause += protocol_.pause;
-    out.pause = from_seconds(pause);
-    out.after = std::min(step, kOutstanding);
-    if (out.after != 0 && protocol_.slices > 1 && pass == 0) out.after = 1;  // The fence before the flag of the slice before.
-    if (protocol_.slices == 1) out.after = std::min(out.after, per_operation_);
+    pace_ring(protocol_, step, pass, per_operation_, out);
     if (count == 0) return;
 
     const std::uint64_t in_shard = first * width_, of_all = (shard * p_.elements + first) * width_;

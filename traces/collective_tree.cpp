@@ -14,8 +14,6 @@ namespace {
 
 using namespace collective;
 
-constexpr std::uint32_t kOutstanding = 2;  // As in a ring.
-
 class TreeProgram final : public BlockProgram {
  public:
   TreeProgram(const AllReduceProblem& problem, const Protocol& protocol, const Layout& layout, double rate)

@@ -12,6 +12,18 @@
 
 namespace rooftrace {
 
+/// One run of bytes with the role, hint and home of a matrix.
+[[nodiscard]] inline Access run_access(std::uint64_t address, std::uint64_t bytes, AccessOp op, const Matrix& like) {
+  Access access;
+  access.address = address;
+  access.row_bytes = static_cast<std::uint32_t>(bytes);
+  access.op = op;
+  access.hint = like.hint;
+  access.role = like.role;
+  access.home = like.home;
+  return access;
+}
+
 class TileOperand {
  public:
   TileOperand() = default;
