@@ -17,7 +17,6 @@
 #include "sim/machine/first_touch.hpp"
 #include "sim/machine/hbm.hpp"
 #include "sim/machine/line_places.hpp"
-#include "sim/machine/slice_queues.hpp"
 #include "sim/machine/stream_lines.hpp"
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
