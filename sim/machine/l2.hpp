@@ -26,7 +26,8 @@ namespace rooftrace {
 enum class TagStore : std::uint8_t { automatic, fast_by_line, packed_portable, reference };
 
 /// What makes requests of L2 wait for each other. pooled: one pipe for the whole L2, then the HBM channels. slices: line by line through
-/// slices that serve GPCs in turn, with finite miss slots and hits behind misses (l2_slices.hpp); the exact form.
+/// slices that serve GPCs in turn, with finite miss slots and hits behind misses (l2_slices.hpp); the exact form, many times slower to
+/// simulate.
 enum class Contention : std::uint8_t { pooled, slices };
 [[nodiscard]] std::string_view name(Contention contention);
 

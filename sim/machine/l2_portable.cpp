@@ -12,11 +12,14 @@ constexpr std::uint32_t kManyWays = 64;  ///< From here on a hash table beats a 
 
 std::unique_ptr<L2> make_slices(const L2Context& context, TagStore store) {
   const L2Spec& spec = *context.spec;
-  const IndexMap index(spec.sets() / spec.partitions, spec.line, spec.hash == IndexHash::hashed);
+  const IndexMap index(SliceLayout(spec, *context.hbm, {}).sets(), spec.line, spec.hash == IndexHash::hashed);
   const bool packs = spec.ways <= kPackedWays && spec.line / spec.sector <= 4 && spec.policy != Replacement::random &&
                      index.tags(context.address_end / spec.line + 1) <= kPackedTags;
   if (store == TagStore::reference || !packs) {
     return std::make_unique<SliceL2<ReferenceCache>>(context, ReferenceCache(spec.sets(), spec.ways, spec.policy));
+  }
+  if (store != TagStore::packed_portable) {
+    if (auto fast = make_l2_avx512(context)) return fast;
   }
   return std::make_unique<SliceL2<PackedCache<PackedOpsPortable>>>(
       context, PackedCache<PackedOpsPortable>(spec.sets(), spec.ways, spec.policy == Replacement::lru));

@@ -69,7 +69,7 @@ class SliceL2 final : public L2 {
     const std::uint32_t index = calls_.open();
     SliceCall& call = calls_[index];
     call.input = layout_.input(who.sm);
-    call.partition = partition;
+    call.partition = partition < layout_.partitions() ? partition : 0;
     call.ticket = who.ticket;
     call.q = who.q;
     call.cache = who.cache;
@@ -175,6 +175,14 @@ class SliceL2 final : public L2 {
     next_ = std::min(next_, at);
   }
 
+  /// The host starts to fetch what serving this request will need.
+  void prefetch(std::uint32_t s, const LineRequest& request) const {
+    const std::uint32_t partition = layout_.partition(s);
+    cache_.prefetch(layout_.begin(partition) + index_.locate(request.line).set);
+    on_the_way_.prefetch(request.line, partition);
+    if (request.at_home) static_cast<void>(first_touch_.find(request.line));
+  }
+
   /// Serves a slice to the end of the window.
   void run(std::uint32_t s) {
     Slice& slice = slices_[s];
@@ -205,6 +213,7 @@ class SliceL2 final : public L2 {
         continue;
       }
       const LineRequest request = slice.in.take(input);
+      if (!slice.in.empty(input)) prefetch(s, slice.in.front(input));
       const auto asked = static_cast<Channel::Cost>(std::popcount(request.sectors));
       slice.clock += static_cast<Time>((asked * sector_cost_ + (Channel::Cost{1} << Channel::kFraction) - 1) >> Channel::kFraction);
       if (request.at_home) {

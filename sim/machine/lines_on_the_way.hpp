@@ -28,6 +28,7 @@ class LinesOnTheWay {
     const Note& note = notes_[place(line, partition)];
     return note.line == line && note.partition == partition ? &note : nullptr;
   }
+  void prefetch(std::uint64_t line, std::uint32_t partition) const { __builtin_prefetch(&notes_[place(line, partition)]); }
   void note(std::uint64_t line, std::uint32_t partition, Time until) { notes_[place(line, partition)] = {line, partition, 0, until}; }
 
   /// The line is asked of its home by a slice of `partition`: a place for those who wait for it.

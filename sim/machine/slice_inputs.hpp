@@ -67,10 +67,9 @@ class SliceInputs {
       arrival = std::max(arrival, queue.last_arrival());
     }
     queue.push(arrival, request);
-    ++waiting_;
   }
 
-  [[nodiscard]] bool empty() const { return waiting_ == 0; }
+  [[nodiscard]] bool empty(std::uint32_t input) const { return arrivals_[input] == kNever; }
   /// When the first request of inputs [begin, end) arrives; kNever: there is none.
   [[nodiscard]] Time earliest(std::uint32_t begin) const {
     Time earliest = kNever;
@@ -97,7 +96,6 @@ class SliceInputs {
     queue.pop();
     arrivals_[input] = queue.empty() ? kNever : queue.arrival();
     next_ = input + 1;
-    --waiting_;
     return request;
   }
   /// Forgets whose turn it is; for a machine where nothing is under way.
@@ -107,7 +105,6 @@ class SliceInputs {
   std::vector<RequestFifo> queues_;
   std::vector<Time> arrivals_;  ///< By input: of the first request, kNever when there is none.
   std::uint32_t next_ = 0;      ///< The input after the one served last.
-  std::uint64_t waiting_ = 0;
 };
 
 }  // namespace rooftrace

@@ -1,7 +1,8 @@
 // Who is where in an L2 of slices: slices in partitions, GPCs at their inputs.
 //
 // One slice per HBM channel. The partitions own consecutive channels, as equally many as can be. A slice has an input for each GPC, one for
-// the copy engine, and one for each partition that asks it for lines. A line of another partition is looked up beside the requester in the
+// the copy engine, and one for each partition that asks it for lines (an L2 that cannot be divided so
+// counts as one partition). A line of another partition is looked up beside the requester in the
 // slice of the same number there.
 #pragma once
 
@@ -26,9 +27,9 @@ class SliceLayout {
  public:
   /// `gpc`: by SM, which GPC it is in; empty: one GPC.
   SliceLayout(const L2Spec& l2, const HbmSpec& hbm, std::vector<std::uint32_t> gpc)
-      : partitions_(std::min(l2.partitions, hbm.channels)),
+      : partitions_(hbm.channels >= l2.partitions && l2.sets() % l2.partitions == 0 ? l2.partitions : 1),
         slices_(hbm.channels),
-        sets_(static_cast<std::uint32_t>(l2.sets() / l2.partitions)),
+        sets_(static_cast<std::uint32_t>(l2.sets() / partitions_)),
         copies_(l2.copies && partitions_ > 1),
         gpc_(std::move(gpc)) {
     std::vector<std::uint32_t> sms(1);
