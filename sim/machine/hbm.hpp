@@ -12,8 +12,8 @@
 // writes and back. In every busy period of a channel as many batches are charged as the rarer direction has, burst by burst (writes
 // alone never turn). Sums only, so the order of reads and writes at one time makes no difference, which shortcuts need.
 //
-// Refresh. Banks that refresh answer nobody: what is read then is there after the end, 0 to `refresh` later, however free the bus is, and
-// the longest of many reads at once waits nearly all of it. When an access meets a refresh has nothing to do with its data, so the phase is
+// Refresh. Banks that refresh answer nobody: a row opens 0 to `refresh` later than it could, while others use the bus, and the longest of
+// many reads at once waits nearly all of it. When an access meets a refresh has nothing to do with its data, so the phase is
 // drawn by a hash of the chunk: alike in every layer and run. Source of the numbers: dram_timing.cpp. Not modeled: the order within a
 // channel, rows of several chunks, rows that writes open, the phase of one refresh seen by several chunks.
 #pragma once
@@ -74,10 +74,10 @@ class Hbm {
   /// For callers that have drawn the chunk's hash and found the channel themselves. `sectors`: as moved() counts them.
   Time read_channel(Time now, std::uint32_t channel, std::uint32_t chunk, std::uint32_t bank, std::uint32_t sectors, std::uint32_t left) {
     const Time moved = buses_[channel].send(now, sectors, 1, sector_cost_, turn_cost_);
-    const Time opened = rows_limited_ ? open_row(now, channel, chunk, bank) : 0;
-    const Time refreshed = now + hash_.wait(left) + burst_;
-    const Time there = opened > moved ? opened : moved;
-    return refreshed > there ? refreshed : there;
+    const Time idle = now + burst_;
+    const Time opened = rows_limited_ ? open_row(now, channel, chunk, bank) : idle;
+    const Time there = (opened > idle ? opened : idle) + hash_.wait(left);
+    return there > moved ? there : moved;
   }
   Time read_chunk(Time now, std::uint64_t chunk, std::uint32_t sectors) {
     const auto low = static_cast<std::uint32_t>(chunk);
