@@ -76,12 +76,13 @@ Branch l2_branch(const L2Spec& l2) {
 }
 
 Branch hbm_branch(const HbmSpec& hbm, std::uint32_t sector) {
-  const double read = hbm.sustained(1), copy = hbm.sustained(0.5), random = hbm.random(sector);
+  const auto shown = [&](double sustained) { return fmt::format("({})", percent(sustained, hbm.bandwidth)); };
+  const double read = hbm.sustained(1), copy = hbm.sustained(0.5), triad = hbm.sustained(2.0 / 3), random = hbm.random(sector);
   return {fmt::format("HBM: {}, {} stacks, {} channels", hbm.kind, hbm.stacks, hbm.channels),
           {{"capacity", size(hbm.capacity)},
-           {"bandwidth", fmt::format("{} datasheet; sustained {} read ({}), {} copy ({})", rate(hbm.bandwidth), rate(read),
-                                     percent(read, hbm.bandwidth), rate(copy), percent(copy, hbm.bandwidth))},
-           {"at random", fmt::format("{} in lone sectors of {} ({})", rate(random), size(sector), percent(random, hbm.bandwidth))},
+           {"bandwidth", fmt::format("{} datasheet; sustained {} read {}, {} copy {}, {} triad {}", rate(hbm.bandwidth), rate(read),
+                                     shown(read), rate(copy), shown(copy), rate(triad), shown(triad))},
+           {"at random", fmt::format("{} in lone sectors of {} {}", rate(random), size(sector), shown(random))},
            {"latency", fmt::format("{} unloaded, load to use", time(hbm.latency))}}};
 }
 
