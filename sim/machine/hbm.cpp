@@ -12,7 +12,6 @@ Hbm::Hbm(const HbmSpec& spec, std::uint32_t sector_bytes)
     : map_(spec.channels, spec.interleave),
       hash_(spec.dram),
       burst_sectors_(std::max(1U, spec.dram.burst / sector_bytes)),
-      pseudo_channels_(spec.dram.pseudo_channels),
       pseudo_shift_(static_cast<std::uint32_t>(std::countr_zero(spec.dram.banks))),
       group_shift_(static_cast<std::uint32_t>(std::countr_zero(spec.dram.banks / spec.dram.bank_groups))),
       sector_cost_(Channel::cost(sector_bytes, spec.bandwidth / spec.channels * spec.dram.read_share())),
@@ -24,7 +23,7 @@ Hbm::Hbm(const HbmSpec& spec, std::uint32_t sector_bytes)
       rows_limited_(row_cycle_ > 0 || activate_ > 0),
       buses_(spec.channels),
       banks_(static_cast<std::size_t>(spec.channels) * hash_.banks()),
-      rows_(static_cast<std::size_t>(spec.channels) * pseudo_channels_) {}
+      rows_(static_cast<std::size_t>(spec.channels) * spec.dram.pseudo_channels) {}
 
 /// The mask with every burst of which a sector is asked for filled.
 std::uint32_t Hbm::whole_bursts(std::uint32_t mask) const {

@@ -45,15 +45,13 @@ class ChunkHash {
   }
   /// What is left of the refresh that the read meets, in units of 2^-32 intervals; 0: it meets none.
   [[nodiscard]] std::uint32_t left(std::uint32_t hash) const { return hash < share_ ? share_ - hash : 0; }
-  [[nodiscard]] std::uint32_t bank(std::uint32_t hash) const {
-    return static_cast<std::uint32_t>(std::uint64_t{hash * 0xC2B2AE35U} * banks_ >> 32);
-  }
+  [[nodiscard]] std::uint32_t bank(std::uint32_t hash) const { return hash & (banks_ - 1); }
   [[nodiscard]] Time wait(std::uint32_t left) const { return static_cast<Time>(left * interval_ >> 32); }
   [[nodiscard]] std::uint32_t banks() const { return banks_; }  ///< Of a channel.
 
  private:
   std::uint32_t share_;     ///< Of the interval that a refresh takes, times 2^32.
-  std::uint32_t banks_;     ///< Of a channel.
+  std::uint32_t banks_;     ///< Of a channel; a power of two.
   std::uint64_t interval_;  ///< ps; less than 2^32.
 };
 
@@ -71,40 +69,59 @@ class Hbm {
     return static_cast<std::uint32_t>(std::popcount(burst_sectors_ == 1 ? mask : whole_bursts(mask)));
   }
 
-  /// For callers that have drawn the chunk's hash and found the channel themselves. `sectors`: as moved() counts them.
-  Time read_channel(Time now, std::uint32_t channel, std::uint32_t chunk, std::uint32_t bank, std::uint32_t sectors, std::uint32_t left) {
-    const Time moved = buses_[channel].send(now, sectors, 1, sector_cost_, turn_cost_);
-    const Time idle = now + burst_;
-    const Time opened = rows_limited_ ? open_row(now, channel, chunk, bank) : idle;
-    const Time there = (opened > idle ? opened : idle) + hash_.wait(left);
+  /// For callers that have drawn the chunk's hash and found the channel themselves. `bank`: bank_index(). `sectors`: as moved() counts
+  /// them.
+  Time read_bank(Time now, std::uint32_t channel, std::uint32_t chunk, std::uint32_t bank, std::uint32_t sectors, std::uint32_t left) {
+    const Time moved = buses_[channel].read(now, sectors * sector_cost_, sectors, turn_cost_);
+    const Time opened = rows_limited_ ? open_row(now, chunk, bank) : now + burst_;
+    const Time there = opened + hash_.wait(left);
     return there > moved ? there : moved;
+  }
+  /// Of a bank among those of all channels.
+  [[nodiscard]] static std::uint32_t bank_index(const ChunkHash& hash, std::uint32_t channel, std::uint32_t drawn) {
+    return channel * hash.banks() + hash.bank(drawn);
   }
   Time read_chunk(Time now, std::uint64_t chunk, std::uint32_t sectors) {
     const auto low = static_cast<std::uint32_t>(chunk);
-    const std::uint32_t hash = ChunkHash::of(low);
-    return read_channel(now, map_.channel_of_chunk(chunk), low, hash_.bank(hash), sectors, hash_.left(hash));
+    const std::uint32_t drawn = ChunkHash::of(low), channel = map_.channel_of_chunk(chunk);
+    return read_bank(now, channel, low, bank_index(hash_, channel, drawn), sectors, hash_.left(drawn));
   }
   Time write(Time now, std::uint64_t address, std::uint32_t sectors) {
-    return buses_[map_.channel(address)].send(now, sectors, -1, sector_cost_, turn_cost_);
+    return buses_[map_.channel(address)].write(now, sectors * sector_cost_, sectors, turn_cost_);
   }
 
  private:
-  /// A pipe that knows how many more sectors it has read than written in this busy period.
+  /// A pipe (as Channel) that knows how many more sectors it has read than written in this busy period. What evens out the lead of the
+  /// other direction pays for turns: min(reads, writes) sectors in all.
   struct Bus {
-    Channel pipe;
+    Channel::Cost end = 0;
     std::int64_t ahead = 0;
 
-    /// `sign`: 1 to read, -1 to write. What evens out the lead of the other direction pays for turns: min(reads, writes) sectors in all.
-    Time send(Time now, std::int64_t sectors, std::int64_t sign, Channel::Cost sector, Channel::Cost turn) {
-      const std::int64_t before = pipe.idle(now) ? 0 : ahead * sign;
-      ahead = (before + sectors) * sign;
-      const std::int64_t paying = std::clamp<std::int64_t>(-before, 0, sectors);
-      return pipe.send(now, static_cast<Channel::Cost>(sectors) * sector + static_cast<Channel::Cost>(paying) * turn);
+    Time read(Time now, Channel::Cost cost, std::int64_t sectors, Channel::Cost turn) {
+      const Channel::Cost start = begin(now);
+      if (ahead < 0) cost += static_cast<Channel::Cost>(std::min(-ahead, sectors)) * turn;
+      ahead += sectors;
+      return through(start + cost);
+    }
+    Time write(Time now, Channel::Cost cost, std::int64_t sectors, Channel::Cost turn) {
+      const Channel::Cost start = begin(now);
+      if (ahead > 0) cost += static_cast<Channel::Cost>(std::min(ahead, sectors)) * turn;
+      ahead -= sectors;
+      return through(start + cost);
+    }
+    Channel::Cost begin(Time now) {
+      const Channel::Cost start = static_cast<Channel::Cost>(now) << Channel::kFraction;
+      const bool idle = end <= start;
+      ahead = idle ? 0 : ahead;
+      return idle ? start : end;
+    }
+    Time through(Channel::Cost until) {
+      end = until;
+      return static_cast<Time>((until + (Channel::Cost{1} << Channel::kFraction) - 1) >> Channel::kFraction);
     }
   };
   struct Bank {
-    Time opened = 0;  ///< When the first burst of its row could be through.
-    Time free = 0;    ///< When it can open the next row.
+    Time free = 0;  ///< When it can open the next row.
     std::uint32_t row = ~std::uint32_t{0};
   };
   struct Rows {
@@ -112,27 +129,26 @@ class Hbm {
     std::uint32_t group = ~std::uint32_t{0};
   };
 
-  Time open_row(Time now, std::uint32_t channel, std::uint32_t chunk, std::uint32_t bank) {
-    Bank& b = banks_[channel * hash_.banks() + bank];
-    if (b.row == chunk) return b.opened;
+  /// Without branches that depend on the hash: no host can predict them.
+  Time open_row(Time now, std::uint32_t chunk, std::uint32_t bank) {
+    Bank& b = banks_[bank];
+    if (b.row == chunk) return std::max(b.free - row_cycle_, now) + burst_;
     b.row = chunk;
-    const std::uint32_t group = bank >> group_shift_;  // counted through all pseudo channels
-    Rows& rows = rows_[channel * pseudo_channels_ + (bank >> pseudo_shift_)];
-    const Time next = rows.next + (rows.group == group ? same_group_ : 0);
-    const Time slot = next > now ? next : now;
+    const std::uint32_t group = bank >> group_shift_;
+    Rows& rows = rows_[bank >> pseudo_shift_];
+    const Time slot = std::max(now, rows.next + (same_group_ & -static_cast<Time>(rows.group == group)));
     rows.next = slot + activate_;
     rows.group = group;
-    const Time start = b.free > slot ? b.free : slot;
+    const Time start = std::max(slot, b.free);
     b.free = start + row_cycle_;
-    b.opened = start + burst_;
-    return b.opened;
+    return start + burst_;
   }
   [[nodiscard]] std::uint32_t whole_bursts(std::uint32_t mask) const;
 
   ChannelMap map_;
   ChunkHash hash_;
-  std::uint32_t burst_sectors_;  ///< At least 1.
-  std::uint32_t pseudo_channels_, pseudo_shift_, group_shift_;
+  std::uint32_t burst_sectors_;               ///< At least 1.
+  std::uint32_t pseudo_shift_, group_shift_;  ///< From a bank's index to that of its pseudo channel and of its bank group.
   Channel::Cost sector_cost_;
   Channel::Cost turn_cost_;  ///< A written sector's share of its batch's turnaround.
   Time burst_, row_cycle_, activate_;

@@ -127,7 +127,7 @@ void L2Walk<Cache>::count_lines(std::span<const std::uint64_t> lines, Call& call
   const ChunkHash chunk_hash = hbm_.hash();
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint32_t hash = ChunkHash::of(chunks[i]);
-    banks[i] = chunk_hash.bank(hash);
+    banks[i] = Hbm::bank_index(chunk_hash, channels[i], hash);
     left[i] = chunk_hash.left(hash);
   }
   std::uint8_t* const waiting = streams_.waiting();
@@ -167,7 +167,7 @@ void L2Walk<Cache>::count_lines(std::span<const std::uint64_t> lines, Call& call
     far |= remote[i];
     if (i + 1 < count && chunks[i + 1] == chunks[first]) continue;
     const auto sectors = static_cast<std::uint32_t>(i + 1 - first) * sectors_per_line_;
-    const Time through = hbm_.read_channel(now, channels[i], chunks[i], banks[i], sectors, left[i]) + (far != 0 ? crossing : 0);
+    const Time through = hbm_.read_bank(now, channels[i], chunks[i], banks[i], sectors, left[i]) + (far != 0 ? crossing : 0);
     if (through > ready) ready = through;
     first = i + 1;
     last_far = far;
