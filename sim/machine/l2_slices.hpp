@@ -305,7 +305,7 @@ class SliceL2 final : public L2 {
     call.q->at(LevelId::hbm, call.role, Direction::read, Cause::compulsory) += std::uint64_t{fresh} * spec_.sector;
     call.q->at(LevelId::hbm, call.role, Direction::read, Cause::refetch) += std::uint64_t{sectors - fresh} * spec_.sector;
     call.cache->sectors_hit -= sectors;
-    const Time there = hbm_.read_chunk(slice.clock, hbm_.chunk(request.line << line_shift_), sectors) + dram_;
+    const Time there = hbm_.read_chunk(slice.clock, hbm_.chunk(request.line << line_shift_), hbm_.moved(missing)) + dram_;
     slice.to_dram.take(there);
     on_the_way_.note(request.line, layout_.partition(s), there);
     answer(request, there);
@@ -343,7 +343,7 @@ class SliceL2 final : public L2 {
   void write_back(std::uint32_t s, std::uint64_t line, std::uint32_t dirty, SliceCall& call) {
     const std::uint64_t address = line << line_shift_;
     const auto sectors = static_cast<std::uint32_t>(std::popcount(dirty));
-    const Time through = hbm_.write(slices_[s].clock, address, sectors);
+    const Time through = hbm_.write(slices_[s].clock, address, hbm_.moved(dirty));
     slices_[s].to_dram.take(through);
     call.ready = std::max(call.ready, through);
     const std::uint64_t page = address / kPageBytes;

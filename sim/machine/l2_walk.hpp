@@ -253,7 +253,7 @@ class L2Walk final : public L2 {
   void write_back(std::uint64_t line, std::uint32_t dirty, Call& call) {
     const std::uint64_t address = line << line_shift_;
     const auto sectors = static_cast<std::uint32_t>(std::popcount(dirty));
-    const Time through = hbm_.write(call.now, address, sectors);
+    const Time through = hbm_.write(call.now, address, hbm_.moved(dirty));
     if (through > call.ready) call.ready = through;
     const std::uint64_t page = address / kPageBytes;
     const TensorRole role = page < page_role_->size() ? (*page_role_)[page] : TensorRole::activations;
