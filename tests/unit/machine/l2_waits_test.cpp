@@ -83,7 +83,5 @@ TEST(TagStores, AgreeWithCopies) {
   }
 }
 
-}
-
 }  // namespace
 }  // namespace rooftrace
