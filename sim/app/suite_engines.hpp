@@ -1,4 +1,4 @@
-// What is known of serving engines: what the host adds to a step, and whose decode attention they call, each one visible table.
+// What is known of serving engines: what the host and the order of streams add to a step, and whose decode attention they call.
 //
 // A step that the host launches kernel by kernel cannot be shorter than the launching takes: max(time on the GPU, layers * per_layer). Both
 // run side by side, so nothing is added to a long step. Steps replayed as a CUDA graph have no such floor. Between two steps the GPU waits
@@ -15,6 +15,11 @@ namespace rooftrace {
 
 /// The time of a step that takes `gpu` s on the GPUs, of a model of `layers` layers, with the host beside that machine; s.
 [[nodiscard]] double with_host(double gpu, const std::string& engine, const std::string& hardware, Stage stage, std::uint32_t layers);
+
+/// s that the kernels of a step wait for events between streams, where `engine` runs the collectives of its library on a stream of their
+/// own: two dependencies for each, one to it and one back, and a dependency costs the launch of a kernel once more (`kernel_gap`, s;
+/// assumed: the waiting stream starts where it would have been launched).
+[[nodiscard]] double stream_events(const std::string& engine, const std::string& collective, double kernel_gap, std::uint32_t collectives);
 
 /// The split rule of the engine that `words` (an engine's name or a row's source) names; automatic where none is known. `clusters`: the
 /// machine is Hopper or later, where engines with FlashAttention take version 3.

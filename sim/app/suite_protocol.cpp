@@ -26,10 +26,11 @@ constexpr double kEagerCall = 8e-6;
 constexpr double kCompiledCall = 43e-6;
 
 // vidur's collectives: each rank's host launches eleven all-reduces one by one through torch.distributed under the profiler, and the median
-// duration of rank 0's kernels is written down (vidur/profiling/collectives/collectives_wrapper.py; the graphs that its papers speak of are
-// switched off there). A kernel ends when the last rank has launched its own, so while rank 0's host is ahead of another a small message
-// takes one launch interval whatever it carries. (Where rank 0 is the slowest host its kernels show no wait: some rows.) Calibrated: the
-// median of the five smallest, 2 KiB on two machines: 7, 10, 61, 62 and 66 us.
+// duration of rank 0's kernels is written down, of three tries (vidur/profiling/collectives/collectives_wrapper.py; its CUDA graphs are
+// switched off there). A kernel ends when the last rank has launched its own, so while rank 0's host is ahead of another a message that is
+// shorter than the interval between two launches takes that interval, whatever it carries; where rank 0 is the slowest host its kernels
+// show no wait. Which of the two a row shows is chance: three tries of one row say 10 to 59 us. The interval: 61 us, the median of the five
+// smallest messages of its two machines (7, 10, 61, 62, 66 us); 35 to 70 us of host per call elsewhere (pytorch pull request 147820).
 constexpr double kProfiledLaunch = 61e-6;
 
 constexpr std::array kEntries{

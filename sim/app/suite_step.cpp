@@ -27,7 +27,7 @@ struct Setup {
   const MachineSpec& machine;
   ModelSpec model;
   WorkloadOptions options;
-  std::string hardware, engine;
+  std::string hardware, engine, collective;
   std::string words;  ///< What else distinguishes the experiment.
 };
 
@@ -41,7 +41,8 @@ DataType stored_type(const SuiteRow& row, const std::string& column, DataType ot
 
 Setup setup_of(const SuiteRow& row, Bench& bench) {
   const std::string& model = row.text("model");
-  Setup s{bench.machine(row.text("hardware")), bench.model(model), {}, row.text("hardware"), row.text("engine"), {}};
+  Setup s{
+      bench.machine(row.text("hardware")), bench.model(model), {}, row.text("hardware"), row.text("engine"), row.text("collective"), {}};
   WorkloadOptions& o = s.options;
   o.weights = stored_type(row, "weights", DataType::bf16);
   o.kv = stored_type(row, "kv", DataType::bf16);
@@ -49,7 +50,7 @@ Setup setup_of(const SuiteRow& row, Bench& bench) {
   o.tp = static_cast<std::uint32_t>(row.integer_or("tp", 1, 1024, 1));
   if (o.tp > s.machine.node.gpus) throw RowSkipped(fmt::format("tp {}, but a node has {} GPUs", o.tp, s.machine.node.gpus));
   o.attention_engine = attention_engine_of(s.engine, s.machine.shape().max_cluster >= 2);
-  if (row.text("collective") == "nccl") o.all_reduce.algorithm = AllReduce::nccl;
+  if (s.collective == "nccl") o.all_reduce.algorithm = AllReduce::nccl;
   s.words =
       fmt::format("{} {} {} {} {} {}", model, row.text("weights"), row.text("kv"), o.tp, row.text("collective"), name(o.attention_engine));
   return s;
@@ -83,7 +84,10 @@ void add(Outcome& sum, const Outcome& part, double times) {
 
 /// A step and what its host does. The bound knows no host.
 Outcome on_host(const Setup& s, Outcome step, Stage stage) {
-  if (step.seconds > 0) step.seconds = with_host(step.seconds, s.engine, s.hardware, stage, s.model.layers);
+  if (step.seconds <= 0) return step;
+  // An all-reduce after attention and one after the FFN.
+  if (s.options.tp > 1) step.seconds += stream_events(s.engine, s.collective, s.machine.launch.kernel_gap, 2 * s.model.layers);
+  step.seconds = with_host(step.seconds, s.engine, s.hardware, stage, s.model.layers);
   return step;
 }
 
@@ -184,7 +188,7 @@ Prediction predict_ceiling(const SuiteRow& row, Bench& bench) {
   p.bound = 0;
   for (std::uint32_t t = 1; t <= given.options.tp; ++t) {
     if (given.options.tp % t != 0) continue;
-    Setup s{machine, given.model, given.options, given.hardware, given.engine, {}};
+    Setup s{machine, given.model, given.options, given.hardware, given.engine, given.collective, {}};
     const std::uint32_t parts = row.has("batch") ? std::min(given.options.tp / t, batch) : given.options.tp / t;
     s.options.stage = Stage::decode;
     s.options.context = 1;

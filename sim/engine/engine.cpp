@@ -13,7 +13,7 @@
 namespace rooftrace {
 namespace {
 
-enum EventKind : std::uint32_t { kLaunch, kBegin, kWork, kDone, kIssue };
+enum EventKind : std::uint32_t { kLaunch, kBegin, kWork, kDone, kIssue, kDrained };
 constexpr std::uint32_t kKindBits = 3;
 
 /// A step whose loads have been issued, or that waits to issue them.
@@ -80,6 +80,9 @@ class TimedRun {
           break;
         case kIssue:
           issue_waiting(slot, event.time);
+          break;
+        case kDrained:
+          go_on(slot, event.time);
           break;
         default:
           done(slot, event.time);
@@ -262,8 +265,19 @@ class TimedRun {
     const Step& step = in_flight(block, block.current).step;
     Time through = now;
     if (!step.stores.empty()) through = memory_.access(step.stores, requester(block), now);
+    if (step.drain > 0) through = std::max(through, now + step.drain + memory_.link_latency(Home::peer));
     state.end = std::max(state.end, through);
     if (!block.arrivals.empty()) block.arrivals[block.current % block.arrivals.size()] = through;
+    if (step.drain > 0) {
+      schedule(now + step.drain, slot, kDrained);
+    } else {
+      go_on(slot, now);
+    }
+  }
+
+  /// The stores have left the block: its next step, or its end.
+  void go_on(std::uint32_t slot, Time now) {
+    Block& block = blocks_[slot];
     if (++block.current < block.steps) {
       if (block.waiting && block.issued == block.current) {
         wait(slot, now);

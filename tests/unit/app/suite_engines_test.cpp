@@ -26,6 +26,13 @@ TEST(SuiteEngines, FloorIsPerLayerAndOnlyWhereItIsKnown) {
               1e-9);
 }
 
+// 64 all-reduces of 32 layers, two dependencies of 3.5 us each: 448 us, where the process group has a stream of its own.
+TEST(SuiteEngines, CollectivesOnAStreamOfTheirOwnWaitTwice) {
+  EXPECT_DOUBLE_EQ(stream_events("gpt-fast", "nccl", 3.5e-6, 64), 448e-6);
+  EXPECT_EQ(stream_events("gpt-fast", "one_shot", 3.5e-6, 64), 0);
+  EXPECT_EQ(stream_events("fastertransformer", "nccl", 3.5e-6, 64), 0);
+}
+
 TEST(SuiteEngines, ServersAreToldByNameOrByWhatTheyReport) {
   EXPECT_TRUE(batches_continuously("trtllm-serving", "tpot_ms"));
   EXPECT_TRUE(batches_continuously("vllm", "itl_ms"));

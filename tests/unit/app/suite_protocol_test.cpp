@@ -23,26 +23,29 @@ TEST(SuiteProtocol, KnowsGraphReplaysAndHostClocks) {
   EXPECT_TRUE(host.repeats_buffers);
 }
 
-// The interval between launches: collectives of vidur alone. A collective of 2 KiB takes it, one of 64 MiB does not notice.
-TEST(SuiteProtocol, CollectivesLaunchedOneByOneTakeTheirInterval) {
+// The interval between launches: collectives of vidur alone. A collective of 2 KiB is shorter, so its row says when the hosts launched; one
+// of 16 MiB does not notice. The time simulated is the same.
+TEST(SuiteProtocol, CollectivesShorterThanTheirLaunchIntervalAreFlagged) {
   const double interval = protocol_of(from("github.com/microsoft/vidur @7d47513 data/profiling")).launch_interval;
   EXPECT_GT(interval, 0);
   EXPECT_EQ(protocol_of(from("github.com/ai-dynamo/aiconfigurator @095f58a")).launch_interval, 0);
 
   Bench bench(ConfigPaths::of_process(ROOFTRACE_SOURCE_DIR "/configs"), Fidelity::des);
-  const auto seconds = [&bench](const std::string& source, const std::string& bytes) {
+  const auto predict = [&bench](const std::string& source, const std::string& bytes) {
     const std::vector<std::string> columns = {"id", "hardware", "op", "gpus", "bytes", "implementation", "quantity", "value", "source"};
     const Suite suite = parse_suite("x.csv", "collective",
                                     "id,hardware,op,gpus,bytes,implementation,quantity,value,source\n1,a100-sxm-80gb,all_reduce,2," +
                                         bytes + ",nccl,time_us,1," + source + "\n",
                                     columns);
-    return predict_collective(suite.rows.at(0), bench).simulated * 1e-6;
+    return predict_collective(suite.rows.at(0), bench);
   };
   const std::string one_by_one = "github.com/microsoft/vidur @7d47513", replayed = "nccl-tests";
-  EXPECT_LT(seconds(replayed, "2048"), interval);
-  EXPECT_DOUBLE_EQ(seconds(one_by_one, "2048"), interval);
-  EXPECT_GT(seconds(replayed, "16777216"), interval);
-  EXPECT_DOUBLE_EQ(seconds(one_by_one, "16777216"), seconds(replayed, "16777216"));
+  for (const std::string bytes : {"2048", "16777216"}) {
+    EXPECT_EQ(predict(replayed, bytes).simulated * 1e-6 < interval, bytes == "2048");
+    EXPECT_DOUBLE_EQ(predict(one_by_one, bytes).simulated, predict(replayed, bytes).simulated);
+    EXPECT_EQ(predict(replayed, bytes).flag, "");
+    EXPECT_EQ(predict(one_by_one, bytes).flag.empty(), bytes != "2048");
+  }
 }
 
 // Times of the profiler (vidur), unknown sources and files without the column: nothing is added.
