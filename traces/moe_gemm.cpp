@@ -164,7 +164,8 @@ Kernel make_moe_gemm(const DeviceShape& gpu, const MoeGemmProblem& problem, cons
   kernel.label = "moe gemm " + tiling.text();
   kernel.grid = program->grid();
   kernel.blocks_per_sm = tiling.blocks_per_sm;
-  kernel.depth = tiling.stages;
+  kernel.depth = std::max(1U, tiling.stages - 1);
+  kernel.early_loads = tiling.stages > 1;
   kernel.tensor_type = problem.tensor_type;
   kernel.work[static_cast<std::size_t>(Pipe::tensor)] =
       2.0 * static_cast<double>(slots) * static_cast<double>(c.cols) * static_cast<double>(a.cols);

@@ -29,9 +29,12 @@ struct Block {
   std::uint32_t index = 0;
   std::uint32_t place = 0;
   std::uint32_t steps = 0;
-  std::uint32_t current = 0;  ///< Step whose work is next or under way.
-  std::uint32_t issued = 0;   ///< Steps whose loads have been issued.
-  bool waiting = false;       ///< The next step to issue is filled in and waits for an arrival or a pause.
+  std::uint32_t current = 0;   ///< Step whose work is next or under way.
+  std::uint32_t issued = 0;    ///< Steps whose loads have been issued.
+  bool waiting = false;        ///< The next step to issue is filled in and waits for an arrival or a pause.
+  bool needs_loads = false;    ///< The current step goes on when the memory has answered.
+  bool needs_arrival = false;  ///< The waiting step goes on when the memory has answered a store.
+  std::uint32_t life = 0;      ///< Which block this is of those that have had this slot.
   std::vector<InFlight> pipeline;
   std::vector<Time> arrivals;  ///< Of what the last steps stored; step i at i modulo the size. Empty: nobody waits for them.
 };
@@ -41,8 +44,16 @@ struct KernelState {
   std::uint32_t placed = 0;  ///< Blocks given a place so far.
   std::uint32_t running = 0;
   std::uint32_t share = 0;
-  Time ready = 0;  ///< Latest end of a predecessor.
-  Time end = 0;    ///< Latest byte through so far.
+  std::uint32_t unanswered = 0;  ///< Accesses that the memory will answer later.
+  Time ready = 0;                ///< Latest end of a predecessor.
+  Time end = 0;                  ///< Latest byte through so far.
+};
+
+/// An access that the memory may answer later.
+struct Ticket {
+  std::uint32_t slot = 0, life = 0, kernel = 0, step = 0;
+  bool stores = false;
+  Time least = 0;  ///< The answer is no earlier.
 };
 
 class TimedRun {
@@ -65,7 +76,14 @@ class TimedRun {
       states_[k].share = BlockScheduler::share(kernels_[k]);
       if (states_[k].waits == 0) schedule_launch(k);
     }
-    while (!events_.empty()) {
+    while (true) {
+      // On equal times events go first: they may ask for more at that time.
+      const Time next = memory_.next();
+      if (next != kNever && (events_.empty() || next < events_.next_time())) {
+        take_answers();
+        continue;
+      }
+      if (events_.empty()) break;
       const EventQueue::Event event = events_.pop();
       const std::uint32_t slot = event.slot >> kKindBits;
       switch (event.slot & ((1U << kKindBits) - 1)) {
@@ -148,7 +166,8 @@ class TimedRun {
     block.current = 0;
     block.issued = 0;
     if (block.pipeline.size() < buffers(kernels_[k])) block.pipeline.resize(buffers(kernels_[k]));
-    block.waiting = false;
+    block.waiting = block.needs_loads = block.needs_arrival = false;
+    ++block.life;
     const std::uint32_t wait = kernels_[k].longest_wait;
     block.arrivals.assign(wait == 0 ? 0 : std::size_t{wait} + 1, 0);
     ++states_[k].running;
@@ -156,9 +175,54 @@ class TimedRun {
     schedule(now + spec_.block_start, slot, kBegin);
   }
 
-  [[nodiscard]] Requester requester(const Block& block) const {
-    return {block.place, &records_[block.kernel].q, &records_[block.kernel].cache};
+  /// Asks the memory for a step's loads or stores.
+  Time ask(std::uint32_t slot, std::uint32_t step, bool stores, Time now) {
+    const Block& block = blocks_[slot];
+    std::uint32_t ticket = static_cast<std::uint32_t>(tickets_.size());
+    if (!free_tickets_.empty()) ticket = free_tickets_.back();
+    const Step& content = in_flight(blocks_[slot], step).step;
+    KernelRecord& record = records_[block.kernel];
+    const Time ready = memory_.access(stores ? content.stores : content.loads, {block.place, &record.q, &record.cache, ticket}, now);
+    if (ready != kLater) return ready;
+    if (free_tickets_.empty()) {
+      tickets_.emplace_back();
+    } else {
+      free_tickets_.pop_back();
+    }
+    tickets_[ticket] = {slot, block.life, block.kernel, step, stores, stores && content.drain > 0 ? drained(content, now) : now};
+    ++states_[block.kernel].unanswered;
+    return kLater;
   }
+
+  void take_answers() {
+    answers_.clear();
+    memory_.advance(answers_);
+    for (const Answer& answer : answers_) {
+      const Ticket ticket = tickets_[answer.ticket];
+      const Time ready = std::max(answer.ready, ticket.least);
+      free_tickets_.push_back(answer.ticket);
+      KernelState& state = states_[ticket.kernel];
+      --state.unanswered;
+      state.end = std::max(state.end, ready);
+      Block& block = blocks_[ticket.slot];
+      if (!ticket.stores) {
+        in_flight(block, ticket.step).ready = ready;
+        if (block.needs_loads && ticket.step == block.current) work_when_loaded(ticket.slot, ready);
+      } else if (block.life == ticket.life && !block.arrivals.empty()) {
+        block.arrivals[ticket.step % block.arrivals.size()] = ready;
+        if (block.needs_arrival) wait(ticket.slot, ready);
+      }
+      if (ended(ticket.kernel)) end_kernel(ticket.kernel);
+    }
+  }
+
+  /// When the last byte of stores that take their time to leave is at the peer.
+  [[nodiscard]] Time drained(const Step& step, Time now) const { return now + step.drain + memory_.link_latency(Home::peer); }
+
+  [[nodiscard]] bool ended(std::uint32_t k) const {
+    return states_[k].running == 0 && states_[k].unanswered == 0 && states_[k].placed == kernels_[k].grid;
+  }
+
   [[nodiscard]] InFlight& in_flight(Block& block, std::uint32_t step) const {
     return block.pipeline[step % buffers(kernels_[block.kernel])];
   }
@@ -166,13 +230,22 @@ class TimedRun {
   [[nodiscard]] static std::uint32_t buffers(const Kernel& kernel) { return depth(kernel) + (kernel.early_loads ? 1 : 0); }
   [[nodiscard]] static std::uint32_t depth(const Kernel& kernel) { return std::max(1U, kernel.depth); }
 
-  void issue_loads(Block& block, Time now) {
+  void issue_loads(std::uint32_t slot, Time now) {
+    Block& block = blocks_[slot];
     InFlight& next = in_flight(block, block.issued);
     next.issued = now;
-    next.ready = next.step.loads.empty() ? now : memory_.access(next.step.loads, requester(block), now);
+    next.ready = next.step.loads.empty() ? now : ask(slot, block.issued, false, now);
     KernelState& state = states_[block.kernel];
-    state.end = std::max(state.end, next.ready);
+    if (next.ready != kLater) state.end = std::max(state.end, next.ready);
     ++block.issued;
+  }
+
+  /// The current step's work begins when its loads are there.
+  void work_when_loaded(std::uint32_t slot, Time now) {
+    Block& block = blocks_[slot];
+    const Time ready = in_flight(block, block.current).ready;
+    block.needs_loads = ready == kLater;
+    if (!block.needs_loads) schedule(std::max(now, ready), slot, kWork);
   }
 
   /// Issues the loads of `count` steps from the current one on, as far as they have not been; stops at a step that must wait, and comes
@@ -189,7 +262,7 @@ class TimedRun {
         if (block.issued == block.current) wait(slot, now);
         return;
       }
-      issue_loads(block, now);
+      issue_loads(slot, now);
     }
   }
 
@@ -199,7 +272,10 @@ class TimedRun {
     const Step& step = in_flight(block, block.current).step;
     Time start = now;
     if (step.after != 0 && step.after <= block.current) {
-      start = std::max(start, block.arrivals[(block.current - step.after) % block.arrivals.size()]);
+      const Time arrival = block.arrivals[(block.current - step.after) % block.arrivals.size()];
+      block.needs_arrival = arrival == kLater;
+      if (block.needs_arrival) return;
+      start = std::max(start, arrival);
     }
     schedule(start + step.pause, slot, kIssue);
   }
@@ -207,9 +283,9 @@ class TimedRun {
   void issue_waiting(std::uint32_t slot, Time now) {
     Block& block = blocks_[slot];
     block.waiting = false;
-    issue_loads(block, now);
+    issue_loads(slot, now);
     issue_ahead(slot, now, before_work(block));
-    schedule(in_flight(block, block.current).ready, slot, kWork);
+    work_when_loaded(slot, now);
   }
 
   /// Steps whose loads may be out before the work of the current one begins.
@@ -221,7 +297,7 @@ class TimedRun {
   void begin(std::uint32_t slot, Time now) {
     Block& block = blocks_[slot];
     issue_ahead(slot, now, before_work(block));
-    if (block.issued > block.current) schedule(in_flight(block, block.current).ready, slot, kWork);
+    if (block.issued > block.current) work_when_loaded(slot, now);
   }
 
   void work(std::uint32_t slot, Time now) {
@@ -264,9 +340,10 @@ class TimedRun {
     KernelState& state = states_[block.kernel];
     const Step& step = in_flight(block, block.current).step;
     Time through = now;
-    if (!step.stores.empty()) through = memory_.access(step.stores, requester(block), now);
-    if (step.drain > 0) through = std::max(through, now + step.drain + memory_.link_latency(Home::peer));
-    state.end = std::max(state.end, through);
+    if (!step.stores.empty()) through = ask(slot, block.current, true, now);
+    // What leaves slowly arrives no sooner than its last byte has left and crossed the link.
+    if (step.drain > 0 && through != kLater) through = std::max(through, drained(step, now));
+    state.end = std::max(state.end, through == kLater ? now : through);
     if (!block.arrivals.empty()) block.arrivals[block.current % block.arrivals.size()] = through;
     if (step.drain > 0) {
       schedule(now + step.drain, slot, kDrained);
@@ -284,7 +361,7 @@ class TimedRun {
         return;
       }
       issue_ahead(slot, now, depth(kernels_[block.kernel]));
-      if (block.issued > block.current) schedule(std::max(now, in_flight(block, block.current).ready), slot, kWork);
+      if (block.issued > block.current) work_when_loaded(slot, now);
       return;
     }
     leave(slot, now);
@@ -298,7 +375,7 @@ class TimedRun {
     free_.push_back(slot);
     --state.running;
     state.end = std::max(state.end, now);
-    if (state.running == 0 && state.placed == kernels_[k].grid) end_kernel(k);
+    if (ended(k)) end_kernel(k);
     fill_place(place, now);
   }
 
@@ -324,6 +401,9 @@ class TimedRun {
   std::vector<std::uint32_t> free_;
   std::vector<std::uint32_t> open_;  ///< Launched kernels with blocks that have no place yet, oldest first.
   EventQueue events_;
+  std::vector<Ticket> tickets_;
+  std::vector<std::uint32_t> free_tickets_;
+  std::vector<Answer> answers_;
   Time end_ = 0;
 };
 

@@ -48,7 +48,7 @@ struct L2Spec {
   std::uint32_t partitions = 1;
   /// A partition keeps copies of lines whose home is another one: an SM looks into the partition beside it first.
   bool copies = false;
-  std::uint32_t miss_slots = 48;  ///< Lines that one slice can have on their way from HBM (fine contention only).
+  std::uint32_t miss_slots = 0;  ///< Lines that one slice can have on their way from HBM (slices only); 0: as slice_layout.hpp derives.
   std::uint32_t slices = 1;
   double bandwidth = 0;       ///< B/s, all slices together, sustained.
   double peak_bandwidth = 0;  ///< B/s, slices * bytes per clock * clock: the roofline's beta.

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+
 #include "sim/engine/kernel_graph.hpp"
 #include "tests/support/toy.hpp"
 
@@ -218,6 +220,61 @@ TEST(Engine, StepsWaitForArrivalsAndPause) {
     EXPECT_EQ(memory.calls[2].now, 2450) << depth;
     EXPECT_EQ(memory.calls[4].now, 3000) << depth;
     EXPECT_EQ(records[0].end, 4050) << depth;
+  }
+}
+
+/// Answers what FixedMemory would, but later: when it is asked for nothing more before.
+class LaterMemory final : public Memory {
+ public:
+  explicit LaterMemory(Time latency) : memory_(latency) {}
+  Time access(std::span<const Access> accesses, const Requester& who, Time now) override {
+    asked_.push_back({now, {who.ticket, memory_.access(accesses, who, now)}});
+    return kLater;
+  }
+  [[nodiscard]] Time link_latency(Home home) const override { return memory_.link_latency(home); }
+  [[nodiscard]] Time next() const override { return asked_.empty() ? kNever : asked_.front().now; }
+  void advance(std::vector<Answer>& answers) override {
+    answers.push_back(asked_.front().answer);
+    asked_.pop_front();
+  }
+
+ private:
+  struct Asked {
+    Time now;
+    Answer answer;
+  };
+  FixedMemory memory_;
+  std::deque<Asked> asked_;
+};
+
+// Whether a memory answers at once or later makes no difference to the picosecond: pipelines, stores behind the last step, arrivals,
+// pauses, several blocks per SM and kernels one after the other.
+TEST(Engine, AnswersMayComeLater) {
+  const auto make = [](std::uint64_t b, std::uint64_t s) {
+    Step step = load_and_work((b * 8 + s) * 128, 50 + 7 * static_cast<double>((b + s) % 5));
+    if (s % 2 == 0) step.stores.push_back(toy::store(1 << 20 | (b * 8 + s) * 128, 128));
+    step.after = s == 3 ? 1 : 0;
+    step.pause = s == 5 ? 300 : 0;
+    return step;
+  };
+  for (const std::uint32_t depth : {1U, 2U, 4U}) {
+    std::vector<Kernel> kernels;
+    for (std::uint32_t stream = 0; stream < 4; ++stream) {
+      Kernel k = toy::kernel(9, 8, make);
+      k.depth = depth;
+      k.blocks_per_sm = 2;
+      k.longest_wait = 1;
+      k.stream = stream % 2;
+      k.early_loads = stream == 3;
+      kernels.push_back(k);
+    }
+    FixedMemory at_once(500);
+    LaterMemory later(500);
+    const auto expected = run(spec(2), at_once, kernels), records = run(spec(2), later, kernels);
+    for (std::size_t i = 0; i < kernels.size(); ++i) {
+      EXPECT_EQ(records[i].start, expected[i].start) << depth;
+      EXPECT_EQ(records[i].end, expected[i].end) << depth;
+    }
   }
 }
 
