@@ -31,12 +31,12 @@ std::uint64_t padded(std::uint64_t rows, std::uint32_t block) {
   return std::min<std::uint64_t>(block, ceil_div(rows, unit) * unit);
 }
 
-/// The tensor pipe's time that reads of shared memory take: every warp tile of 64 rows reads its rows of A and all of B; where warps load
-/// registers (no clusters), tiles of 64 x 64 each read both.
+/// The tensor pipe's time that reads of shared memory take: every instruction reads its rows of A (tensor_rows) and all of B; where warps
+/// load registers (no clusters), tiles of 64 x 64 each read both.
 double shared_memory_share(const DeviceShape& gpu, const GemmProblem& problem, const GemmTiling& t) {
   constexpr double kSharedBytesPerClock = 128;
   const double a = t.block_m * bytes_per_element(problem.a.type), b = t.block_n * bytes_per_element(problem.b.type);
-  const double by_m = std::max(1.0, t.block_m / 64.0), by_n = gpu.max_cluster >= 2 ? 1.0 : std::max(1.0, t.block_n / 64.0);
+  const double by_m = std::max(1.0, t.block_m / tensor_rows(gpu)), by_n = gpu.max_cluster >= 2 ? 1.0 : std::max(1.0, t.block_n / 64.0);
   const double rate = tensor_flop_per_clock(gpu) * 2 / bytes_per_element(problem.tensor_type);
   const double clocks = 2.0 * t.block_m * t.block_n / rate;
   return std::min(1.0, (a * by_n + b * by_m) / kSharedBytesPerClock / clocks);
