@@ -46,6 +46,7 @@ struct Caller {
   AttentionEngine before_clusters, with_clusters;
 };
 constexpr std::array kCallers = {
+    Caller{"flashinfer", AttentionEngine::flashinfer, AttentionEngine::flashinfer},
     // vLLM since 2024 calls FlashAttention with its paged cache, version 3 on Hopper.
     Caller{"vllm", AttentionEngine::flash_attention_2, AttentionEngine::flash_attention_3},
     // The values of aiconfigurator's mixed table, by both of its names, are those of its vllm table.
