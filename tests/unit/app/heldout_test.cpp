@@ -103,7 +103,7 @@ TEST(HeldOut, GemmsInFewBits) {
   };
   EXPECT_DOUBLE_EQ(us("bfloat16"), us("bf16"));
   EXPECT_DOUBLE_EQ(us("int8_wo"), us("w8a16"));
-  // HBM is the bound, and of the operands only the weights must come from there: the others are made and used by neighbours in a graph.
+  // HBM is the bound, and the closed form has the weights alone there.
   EXPECT_NEAR(us("w8a16") / us("bf16"), 1.0 / 2, 1e-3);
   EXPECT_NEAR(us("w4a16") / us("bf16"), (0.5 + 2.0 / 128) / 2, 1e-3);
   EXPECT_NEAR(us("nvfp4") / us("bf16"), (0.5 + 1.0 / 16) / 2, 1e-3);
