@@ -147,7 +147,8 @@ Prediction predict_latency(const SuiteRow& row, Bench& bench) {
 Prediction predict_transfer(const SuiteRow& row, Bench& bench) {
   const MachineSpec& machine = bench.machine(row.text("hardware"));
   const std::uint64_t bytes = row.integer("bytes", 1, 1ULL << 36);
-  const std::string& path = row.text("path");
+  const std::string& link = row.text("path");
+  const std::string path = link == "c2c" || link == "nvlink-c2c" || link == "nvlink_c2c" ? "pcie" : link;  // The level that is called pcie.
   const std::string& direction = row.text("direction");
   if (row.text("quantity") != "bandwidth_GBps") unknown_word(row, "quantity", "bandwidth_GBps");
   Home from = Home::local, to = Home::local;
@@ -159,7 +160,7 @@ Prediction predict_transfer(const SuiteRow& row, Bench& bench) {
     from = Home::peer;
     if (machine.nvlink.bandwidth <= 0) throw RowSkipped("the machine has no NVLink");
   } else {
-    unknown_word(row, path == "pcie" ? "direction" : "path", path == "pcie" ? "h2d, d2h" : "pcie, nvlink");
+    unknown_word(row, path == "pcie" ? "direction" : "path", path == "pcie" ? "h2d, d2h" : "pcie, c2c, nvlink");
   }
   const std::string& memory = row.text("host_memory");
   const bool pageable = path == "pcie" && memory == "pageable";

@@ -33,11 +33,15 @@ struct Setup {
   std::string words;  ///< What else distinguishes the experiment.
 };
 
+/// How weights or the cache are stored. What engines compute in beside them is theirs (WorkloadOptions): weights in 8-bit integers are
+/// widened.
 DataType stored_type(const SuiteRow& row, const std::string& column, DataType otherwise) {
-  std::string word = row.text(column);
+  const std::string& word = row.text(column);
   if (word.empty()) return otherwise;
-  if (word.starts_with("w8a16")) return DataType::int8;
-  if (word.starts_with("w4a16")) return DataType::int4;
+  const auto starts = [&word](const char* with) { return word.starts_with(with); };
+  if (starts("w8a16") || starts("w8a8") || starts("int8")) return DataType::int8;
+  if (starts("w4a16") || starts("w4a8") || starts("int4") || starts("awq") || starts("gptq")) return DataType::int4;
+  if (starts("fp8")) return DataType::fp8;  // fp8_block, fp8_static, fp8_e4m3 ...
   return row.data_type(column);
 }
 

@@ -123,6 +123,22 @@ TEST(HeldOut, GemmsInFewBits) {
   }
 }
 
+// A copy over NVLink-C2C is one over the level that is called pcie; on machines that have PCIe the word means the same.
+TEST(HeldOut, CopiesOverC2C) {
+  Bench bench(ConfigPaths::of_process(kRoot + "/configs"), Fidelity::bound);
+  const auto rate = [&](const std::string& path) {
+    return predict_transfer(
+               parse_suite("x.csv", "transfer",
+                           "hardware,path,direction,host_memory,bytes,quantity\ngb200," + path + ",h2d,pinned,1048576,bandwidth_GBps\n",
+                           {"bytes"})
+                   .rows.at(0),
+               bench)
+        .simulated;
+  };
+  EXPECT_GT(rate("c2c"), 100);
+  EXPECT_DOUBLE_EQ(rate("c2c"), rate("pcie"));
+}
+
 // The names under which sources go in other tables.
 TEST(HeldOut, SourcesAreKnownByAnySpelling) {
   const auto from = [](const std::string& source) { return parse_suite("x.csv", "x", "id,source\n1," + source + "\n", {"id"}).rows.at(0); };
