@@ -2,7 +2,7 @@
 //
 // A decode step stands for its average over a generation: half of the output is in the cache. A prefill of more than 8,192 tokens is
 // processed in equal parts of whole sequences, as engines that bound a step's tokens do; where such a part takes too many cache lines to
-// simulate, half of it stands for it, down to one sequence: time goes with the tokens when they are thousands. A sequence may be longer
+// simulate, a quarter stands for it, down to one sequence: time goes with the tokens when they are thousands. A sequence may be longer
 // than the positions a model was trained for, up to four times, unless they are rows of a table: RoPE and ALiBi compute any position. Under
 // continuous batching every request's prefill runs between the decode steps of the others: with c requests in flight and o tokens each, a
 // token waits for (c - 1) / o prefills beside its own step. A prefill makes the first token, so a total time is a prefill and o - 1 decode
@@ -118,7 +118,7 @@ Outcome prefill(Bench& bench, const Setup& s, double batch, std::uint64_t prompt
       break;
     } catch (const RowSkipped& skipped) {
       if (together == 1 || !std::string_view(skipped.what()).starts_with("too long:")) throw;
-      together = (together + 1) / 2;
+      together = (together + 3) / 4;
     }
   }
   return sum;
