@@ -5,9 +5,9 @@
 // is padding); the main loop reaches the share of the tensor rate that shared memory feeds. After its last k-step comes the epilogue:
 // CUDA-core work on every element, and the stores of block_m x block_n of C. Weights narrower than the tensor cores' type are widened on
 // the CUDA cores. Rows beyond m or n are not loaded. Multicast in a cluster: A tiles are shared by the cluster's blocks along n, B tiles by
-// those along m; each block asks for its share. split_k > 1: `split_k` blocks share one output tile; each stores an fp32 partial tile to
-// `workspace`, and a second kernel (make_split_k_reduce) sums. Not modeled: swizzles inside shared memory, register-level bank effects,
-// stream-K.
+// those along m; each block asks for its share; on Blackwell's data-centre parts two blocks along m compute as one. split_k > 1: `split_k`
+// blocks share one output tile; each stores an fp32 partial tile to `workspace`, and a second kernel (make_split_k_reduce) sums. Not
+// modeled: swizzles inside shared memory, register-level bank effects, stream-K.
 #pragma once
 
 #include <cstdint>

@@ -52,9 +52,13 @@ class Rule {
         bytes_b_(bytes_per_element(weights)),
         shared_per_sm_(gpu.shared_memory_per_sm != 0 ? gpu.shared_memory_per_sm : 96 * 1024),
         shared_per_block_(gpu.shared_memory_per_block != 0 ? gpu.shared_memory_per_block : 48 * 1024) {
-    // Eight-bit operands on both sides run at twice the 16-bit rate.
+    // Eight-bit operands on both sides run at twice the 16-bit rate, four-bit ones at four times.
     tensor_rate_ = tensor_flop_per_clock(gpu);
-    if (bytes_a_ <= 1 && bytes_b_ <= 1 && gpu.fp8_tensor) tensor_rate_ *= 2;
+    if (bytes_a_ < 1 && bytes_b_ < 1 && gpu.fp4_tensor) {
+      tensor_rate_ *= 4;
+    } else if (bytes_a_ <= 1 && bytes_b_ <= 1 && gpu.fp8_tensor) {
+      tensor_rate_ *= 2;
+    }
   }
 
   /// The best of each tile shape, best first.

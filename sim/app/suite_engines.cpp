@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 
 namespace rooftrace {
 namespace {
@@ -49,9 +50,11 @@ struct Caller {
   AttentionEngine before_clusters, with_clusters;
 };
 constexpr std::array kCallers = {
+    Caller{"flashinfer", AttentionEngine::flashinfer, AttentionEngine::flashinfer},
     // vLLM since 2024 calls FlashAttention with its paged cache, version 3 on Hopper.
     Caller{"vllm", AttentionEngine::flash_attention_2, AttentionEngine::flash_attention_3},
-    // The values of aiconfigurator's mixed table are those of its vllm table.
+    // The values of aiconfigurator's mixed table, by both of its names, are those of its vllm table.
+    Caller{"aiconfigurator_decode_attention", AttentionEngine::flash_attention_2, AttentionEngine::flash_attention_3},
     Caller{"aiconfigurator attention tables", AttentionEngine::flash_attention_2, AttentionEngine::flash_attention_3},
     Caller{"trtllm", AttentionEngine::trtllm_xqa, AttentionEngine::trtllm_xqa},
     Caller{"sglang", AttentionEngine::flashinfer, AttentionEngine::flash_attention_3},  // Its defaults by GPU.
@@ -61,7 +64,8 @@ constexpr std::array kCallers = {
 
 }  // namespace
 
-AttentionEngine attention_engine_of(const std::string& words, bool clusters) {
+AttentionEngine attention_engine_of(std::string words, bool clusters) {
+  std::transform(words.begin(), words.end(), words.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   for (const Caller& caller : kCallers) {
     if (words.find(caller.words) != std::string::npos) return clusters ? caller.with_clusters : caller.before_clusters;
   }

@@ -23,7 +23,7 @@ namespace rooftrace {
 
 /// The split rule of the engine that `words` (an engine's name or a row's source) names; automatic where none is known. `clusters`: the
 /// machine is Hopper or later, where engines with FlashAttention take version 3.
-[[nodiscard]] AttentionEngine attention_engine_of(const std::string& words, bool clusters);
+[[nodiscard]] AttentionEngine attention_engine_of(std::string words, bool clusters);
 
 /// Whether a token waits for the prefills of other requests: engines that batch continuously, told by their name ("-serving") or by what
 /// they report (the latency between tokens of a server under load).

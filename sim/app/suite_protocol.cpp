@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cmath>
 #include <string_view>
 
@@ -10,7 +11,7 @@ namespace rooftrace {
 namespace {
 
 struct Entry {
-  std::string_view source;  ///< Part of the column `source`.
+  std::string_view source;  ///< Part of the column `source`, in small letters there and here.
   Protocol protocol;
 };
 
@@ -35,9 +36,11 @@ constexpr double kProfiledLaunch = 61e-6;
 
 constexpr std::array kEntries{
     Entry{"aiconfigurator", {kReplayGap, 0, 0, 0, true, true, false}},
-    Entry{"LLMCompass", {0, kEagerCall, kCompiledCall, 0, false, false, true}},
+    Entry{"llmcompass", {0, kEagerCall, kCompiledCall, 0, false, false, true}},
     // vidur's GEMMs: kernel times of the profiler, PyTorch 2 with the cuBLAS of CUDA 12.1 (assumed from the date of its H100 profiles).
-    Entry{"vidur", {0, 0, 0, kProfiledLaunch, false, false, false, GemmLibrary::of_2023}},
+    Entry{"vidur", {0, 0, 0, kProfiledLaunch, false, false, false, false, GemmLibrary::of_2023}},
+    // Azure's GEMMs are cuBLASLt's own, operands initialised in fp8 or fp4 (Benchmarks/GEMMCublasLt.py).
+    Entry{"azure", {0, 0, 0, 0, false, false, false, true}},
 };
 
 constexpr Protocol kPlain{};
@@ -46,7 +49,8 @@ constexpr Protocol kPlain{};
 
 const Protocol& protocol_of(const SuiteRow& row) {
   if (!row.has("source")) return kPlain;
-  const std::string& source = row.text("source");
+  std::string source = row.text("source");
+  std::transform(source.begin(), source.end(), source.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   const auto found =
       std::find_if(kEntries.begin(), kEntries.end(), [&](const Entry& e) { return source.find(e.source) != std::string::npos; });
   return found == kEntries.end() ? kPlain : found->protocol;

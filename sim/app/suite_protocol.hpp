@@ -20,6 +20,7 @@ struct Protocol {
   bool attention_writes_kv = false;  ///< The attention operator writes the new tokens' K and V to the cache first.
   bool rotates_weights = false;      ///< GEMMs of one graph use as many copies of the weights as exceed L2, at most five.
   bool repeats_buffers = false;      ///< The call is repeated on the same buffers.
+  bool narrow_operands = false;      ///< GEMMs in fp8 or fp4 are handed operands that are quantised already.
   GemmLibrary gemm_library = GemmLibrary::current;  ///< Of the time of the measurement.
 };
 

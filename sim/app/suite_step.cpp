@@ -1,16 +1,18 @@
 // step and ceiling: whole steps of a model as a serving engine reports them.
 //
 // A decode step stands for its average over a generation: half of the output is in the cache. A prefill of more than 8,192 tokens is
-// processed in equal parts of whole sequences, as engines that bound a step's tokens do. A sequence may be longer than the positions a
-// model was trained for, up to four times, unless they are rows of a table: RoPE and ALiBi compute any position. Under continuous batching
-// every request's prefill runs between the decode steps of the others: with c requests in flight and o tokens each, a token waits for
-// (c - 1) / o prefills beside its own step. A prefill makes the first token, so a total time is a prefill and o - 1 decode steps. What the
-// engine's host adds is one table (suite_engines.cpp).
+// processed in equal parts of whole sequences, as engines that bound a step's tokens do; where such a part takes too many cache lines to
+// simulate, a quarter stands for it, down to one sequence: time goes with the tokens when they are thousands. A sequence may be longer
+// than the positions a model was trained for, up to four times, unless they are rows of a table: RoPE and ALiBi compute any position. Under
+// continuous batching every request's prefill runs between the decode steps of the others: with c requests in flight and o tokens each, a
+// token waits for (c - 1) / o prefills beside its own step. A prefill makes the first token, so a total time is a prefill and o - 1 decode
+// steps. What the engine's host adds is one table (suite_engines.cpp).
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <string_view>
 
 #include "sim/app/suite_engines.hpp"
 #include "sim/app/suite_kernels.hpp"
@@ -31,11 +33,15 @@ struct Setup {
   std::string words;  ///< What else distinguishes the experiment.
 };
 
+/// How weights or the cache are stored. What engines compute in beside them is theirs (WorkloadOptions): weights in 8-bit integers are
+/// widened.
 DataType stored_type(const SuiteRow& row, const std::string& column, DataType otherwise) {
-  std::string word = row.text(column);
+  const std::string& word = row.text(column);
   if (word.empty()) return otherwise;
-  if (word.starts_with("w8a16")) return DataType::int8;
-  if (word.starts_with("w4a16")) return DataType::int4;
+  const auto starts = [&word](const char* with) { return word.starts_with(with); };
+  if (starts("w8a16") || starts("w8a8") || starts("int8")) return DataType::int8;
+  if (starts("w4a16") || starts("w4a8") || starts("int4") || starts("awq") || starts("gptq")) return DataType::int4;
+  if (starts("fp8")) return DataType::fp8;  // fp8_block, fp8_static, fp8_e4m3 ...
   return row.data_type(column);
 }
 
@@ -103,13 +109,22 @@ Outcome decode_step(Bench& bench, const Setup& s, double batch, std::uint64_t co
 
 Outcome prefill(Bench& bench, const Setup& s, double batch, std::uint64_t prompt) {
   const auto sequences = static_cast<std::uint64_t>(std::max(1.0, std::round(batch)));
-  const std::uint64_t together = std::clamp<std::uint64_t>(kPrefillTokens / prompt, 1, sequences);
+  std::uint64_t together = std::clamp<std::uint64_t>(kPrefillTokens / prompt, 1, sequences);
   WorkloadOptions options = s.options;
   options.stage = Stage::prefill;
-  options.batch = static_cast<std::uint32_t>(together);
   options.prompt = static_cast<std::uint32_t>(prompt);
   Outcome sum;
-  add(sum, on_host(s, run_stage_of(bench, s, options), Stage::prefill), static_cast<double>(sequences) / static_cast<double>(together));
+  while (true) {
+    options.batch = static_cast<std::uint32_t>(together);
+    try {
+      const Outcome& part = run_stage_of(bench, s, options);
+      add(sum, on_host(s, part, Stage::prefill), static_cast<double>(sequences) / static_cast<double>(together));
+      break;
+    } catch (const RowSkipped& skipped) {
+      if (together == 1 || !std::string_view(skipped.what()).starts_with("too long:")) throw;
+      together = (together + 3) / 4;
+    }
+  }
   return sum;
 }
 

@@ -112,11 +112,11 @@ void add_engine(Bits& key, const EngineSpec& engine, const Asks& asks, bool time
 
 std::string trace_key(const Scenario& scenario, const WorkloadOptions& stage, bool all) {
   const DeviceShape shape = device_shape(scenario.machine, stage.tp);
-  const auto& [sms, shared_sm, shared_block, max_blocks, l2, line, sector, cluster, async, capability, peers, fp8] = shape;
+  const auto& [sms, shared_sm, shared_block, max_blocks, l2, line, sector, cluster, async, capability, peers, fp8, fp4, rate] = shape;
   const auto& [bandwidth, nvlink, all_to_all, switch_reduces] = peers;
   Bits key;
   key.add(model_yaml(scenario.model), workload_yaml({stage}), sms, shared_sm, shared_block, max_blocks, l2, line, sector, cluster, async,
-          capability, fp8);
+          capability, fp8, fp4, rate);
   if (all || stage.tp > 1) key.add(bandwidth, nvlink, all_to_all, switch_reduces);
   return std::move(key).text();
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -150,6 +151,12 @@ DeviceShape MachineSpec::shape() const {
   shape.async_copy = sm.async_copy;
   shape.compute_capability = compute_capability();
   shape.fp8_tensor = sm.tensor_peak.contains(DataType::fp8);
+  shape.fp4_tensor = sm.tensor_peak.contains(DataType::fp4);
+  // Datasheets round: the hardware's number is a multiple of 64.
+  const auto sixteen = sm.tensor_peak.find(DataType::fp16);
+  if (sixteen != sm.tensor_peak.end() && sm.peak_clock > 0) {
+    shape.tensor_rate = 64 * std::round(sixteen->second / (static_cast<double>(sm.count) * sm.peak_clock) / 64);
+  }
   return shape;
 }
 
