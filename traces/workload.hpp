@@ -39,6 +39,7 @@ struct WorkloadOptions {
   std::uint32_t page_tokens = 16;  ///< Tokens per page of the KV cache.
   std::uint32_t kv_splits = 0;     ///< Blocks that share one KV head of one sequence in decode attention; 0: the rule.
   AttentionEngine attention_engine = AttentionEngine::automatic;  ///< Whose rule; latent attention has its own (attention_latent.hpp).
+  bool experts_for_a100 = false;  ///< The GEMMs of experts are kernels made for A100 whatever the GPU (moe_gemm.hpp).
   AllReduceRule all_reduce;
   std::uint64_t seed = 1;  ///< Order of the physical KV pages.
   std::map<KernelClass, TilingOverride> tiling;

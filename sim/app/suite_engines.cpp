@@ -55,7 +55,15 @@ constexpr std::array kCallers = {
 };
 // Not in the table, so automatic: gpt-fast (compiled attention of the framework), lmdeploy (TurboMind's own rule was not read).
 
+// TensorRT-LLM 0.5 to 0.9: moe_gemm_kernels_template.h runs the grouped GEMM of Sm80 on Hopper, too, until CUTLASS has one for it; those of
+// eight-bit floats are Sm89's (from memory). trtllm-serving is of 2025.
+constexpr std::array kExpertsForA100 = {"trtllm"};
+
 }  // namespace
+
+bool experts_for_a100(const std::string& engine) {
+  return std::find(kExpertsForA100.begin(), kExpertsForA100.end(), engine) != kExpertsForA100.end();
+}
 
 AttentionEngine attention_engine_of(const std::string& words, bool clusters) {
   for (const Caller& caller : kCallers) {

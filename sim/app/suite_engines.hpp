@@ -1,4 +1,5 @@
-// What is known of serving engines: what the host adds to a step, and whose decode attention they call, each one visible table.
+// What is known of serving engines: what the host adds to a step, whose decode attention they call, and the age of their kernels, each one
+// visible table.
 //
 // A step that the host launches kernel by kernel cannot be shorter than the launching takes: max(time on the GPU, layers * per_layer). Both
 // run side by side, so nothing is added to a long step. Steps replayed as a CUDA graph have no such floor. Between two steps the GPU waits
@@ -19,6 +20,9 @@ namespace rooftrace {
 /// The split rule of the engine that `words` (an engine's name or a row's source) names; automatic where none is known. `clusters`: the
 /// machine is Hopper or later, where engines with FlashAttention take version 3.
 [[nodiscard]] AttentionEngine attention_engine_of(const std::string& words, bool clusters);
+
+/// Whether the engine's GEMMs of experts are kernels made for A100 on any later GPU.
+[[nodiscard]] bool experts_for_a100(const std::string& engine);
 
 /// Whether a token waits for the prefills of other requests: engines that batch continuously, told by their name ("-serving") or by what
 /// they report (the latency between tokens of a server under load).

@@ -49,9 +49,10 @@ Setup setup_of(const SuiteRow& row, Bench& bench) {
   o.tp = static_cast<std::uint32_t>(row.integer_or("tp", 1, 1024, 1));
   if (o.tp > s.machine.node.gpus) throw RowSkipped(fmt::format("tp {}, but a node has {} GPUs", o.tp, s.machine.node.gpus));
   o.attention_engine = attention_engine_of(s.engine, s.machine.shape().max_cluster >= 2);
+  o.experts_for_a100 = experts_for_a100(s.engine);
   if (row.text("collective") == "nccl") o.all_reduce.algorithm = AllReduce::nccl;
-  s.words =
-      fmt::format("{} {} {} {} {} {}", model, row.text("weights"), row.text("kv"), o.tp, row.text("collective"), name(o.attention_engine));
+  s.words = fmt::format("{} {} {} {} {} {}{}", model, row.text("weights"), row.text("kv"), o.tp, row.text("collective"),
+                        name(o.attention_engine), o.experts_for_a100 ? " a100" : "");
   return s;
 }
 

@@ -33,6 +33,12 @@ TEST(SuiteEngines, ServersAreToldByNameOrByWhatTheyReport) {
   EXPECT_FALSE(batches_continuously("gpt-fast", "tokens_per_s"));
 }
 
+TEST(SuiteEngines, OldEnginesBringOldKernels) {
+  EXPECT_TRUE(experts_for_a100("trtllm"));
+  EXPECT_FALSE(experts_for_a100("trtllm-serving"));
+  EXPECT_FALSE(experts_for_a100("vllm"));
+}
+
 TEST(SuiteEngines, SplitRulesFollowTheEngineAndItsGpu) {
   EXPECT_EQ(attention_engine_of("vllm", false), AttentionEngine::flash_attention_2);
   EXPECT_EQ(attention_engine_of("aiconfigurator @1 h100_sxm/attention/vllm/0.14.0/x.parquet", true), AttentionEngine::flash_attention_3);
