@@ -7,10 +7,12 @@
 // that this time grows with the batch; queues.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "sim/core/kernel.hpp"
 #include "traces/attention_splits.hpp"
+#include "traces/workload.hpp"
 
 namespace rooftrace {
 
@@ -20,6 +22,12 @@ namespace rooftrace {
 /// The split rule of the engine that `words` (an engine's name or a row's source) names; automatic where none is known. `clusters`: the
 /// machine is Hopper or later, where engines with FlashAttention take version 3.
 [[nodiscard]] AttentionEngine attention_engine_of(const std::string& words, bool clusters);
+
+/// The tilings of an engine's own kernels for weights of this type at this batch; empty where it calls a library.
+[[nodiscard]] std::map<KernelClass, TilingOverride> own_tilings(const std::string& engine, DataType weights, std::uint32_t batch);
+
+/// Whether the version of the engine that a row's source ran adds residuals in kernels of their own.
+[[nodiscard]] bool separate_residual(const std::string& source);
 
 /// Whether the engine's GEMMs of experts are kernels made for A100 on any later GPU.
 [[nodiscard]] bool experts_for_a100(const std::string& engine);
