@@ -89,6 +89,7 @@ SmSpec load_sm(const ConfigNode& node) {
   sm.clock = quantity(node["clock"], kClock);
   sm.peak_clock = quantity(node["peak_clock"], kClock);
   sm.tensor_clock = quantity(node["tensor_clock"], kClock);
+  if (const auto share = node.find("tensor_share_8bit")) sm.tensor_share_8bit = share->number(0.1, 1);
   sm.tensor_peak = load_tensor_peak(node["tensor_peak"]);
   sm.cuda_peak = quantity(node["cuda_peak"], kRate);
   sm.sfu_per_clock = node["sfu_per_clock"].number(0.25, 1024);
