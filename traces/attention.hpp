@@ -16,6 +16,14 @@ namespace rooftrace {
 
 inline constexpr std::int64_t kNoWindow = -1;
 
+// What the tensor work of a KV tile does not hide of its exp and CUDA-core work. Warp groups that take turns (FlashAttention-3): published
+// at head_dim 128, not causal: 661 TFLOP/s, 570 without turns (Shah et al. 2024, arXiv 2407.08608), which with 1,024 clocks of exp beside
+// 2,048 of tensor work per 128x128 tile is 0.5; calibrated with paged, causal calls: 0.7 (slope of the H100 rows of 8,192 and 16,384
+// queries). Two blocks that know nothing of each other (FlashAttention-2): 225 TFLOP/s on A100 (Dao 2023, arXiv 2307.08691) is 0.6, not
+// causal; calibrated with causal calls: 1.0, they fall in step (A100 rows of 16,384 queries).
+inline constexpr double kExposedInTurns = 0.7;
+inline constexpr double kExposedByChance = 1.0;
+
 struct AttentionProblem {
   std::uint32_t batch = 1;
   std::uint32_t q_heads = 1;

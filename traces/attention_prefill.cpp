@@ -10,14 +10,6 @@
 namespace rooftrace {
 namespace {
 
-// What the tensor work of a KV tile does not hide of its exp and CUDA-core work. Warp groups that take turns (FlashAttention-3): published
-// at head_dim 128, not causal: 661 TFLOP/s, 570 without turns (Shah et al. 2024, arXiv 2407.08608), which with 1,024 clocks of exp beside
-// 2,048 of tensor work per 128x128 tile is 0.5; calibrated with paged, causal calls: 0.7 (slope of the H100 rows of 8,192 and 16,384
-// queries). Two blocks that know nothing of each other (FlashAttention-2): 225 TFLOP/s on A100 (Dao 2023, arXiv 2307.08691) is 0.6, not
-// causal; calibrated with causal calls: 1.0, they fall in step (A100 rows of 16,384 queries).
-constexpr double kExposedInTurns = 0.7;
-constexpr double kExposedByChance = 1.0;
-
 constexpr double kCudaPerPair = 7;    // Maximum, scale and subtract, sum, half a conversion: 3.5 instructions of 2 FLOP.
 constexpr double kCudaPerOutput = 2;  // Rescaling an element of O: one multiplication, an instruction.
 constexpr double kCudaPerStored = 6;  // An element of O at the end: scale, half a conversion, shared memory and back, half a store.

@@ -277,8 +277,46 @@ TEST(AttentionDecode, KAndVAlternateWhereBlocksHaveOneBufferOfEach) {
   Step step;
   kernel.program->fill(0, 1, step);
   EXPECT_EQ(step.work[static_cast<std::size_t>(Pipe::tensor)], 2.0 * 4 * 128 * 128);
+  EXPECT_EQ(step.work[static_cast<std::size_t>(Pipe::sfu)], 0);
   EXPECT_EQ(step.tensor_padding, 2.0 * 60 * 128 * 128);
+  step.clear();
+  kernel.program->fill(0, 2, step);  // V: the softmax of all 64 rows comes first; the exp of an empty row takes 2048 / 16 FLOP.
+  EXPECT_EQ(step.work[static_cast<std::size_t>(Pipe::sfu)], 4.0 * 128);
+  EXPECT_EQ(step.tensor_padding, 2.0 * 60 * 128 * 128 + 128.0 * 60 * 128);
+  EXPECT_EQ(kernel.exposed, 1);
+  EXPECT_DOUBLE_EQ(kernel.tensor_share, 1 / 1.12);
   EXPECT_FALSE(choose_decode_tiling(shapes::h100(), p).alternate);
+}
+
+// FlashAttention-2 joins splits one after the other: 24 rows in blocks of 4 (head_dim 128) or 8 (64); a step for the sums, then one per
+// split with the 512 or 256 bytes of each row, and O leaves with the last.
+TEST(AttentionDecode, FlashAttention2JoinsSplitsOneAfterTheOther) {
+  for (const std::uint32_t head_dim : {128U, 64U}) {
+    const AttentionProblem p = paged(contiguous(3, 8, 2, head_dim, 1, 1000), 16);
+    const DecodeTiling tiling = choose_decode_tiling(shapes::a100(), p, 3);
+    const std::uint32_t rows = head_dim == 128 ? 4 : 8;
+    EXPECT_EQ(tiling.combine_rows, rows);
+    const Kernel combine = make_attention_combine(p, tiling, 6ULL << 32);
+    EXPECT_EQ(combine.grid, 24 / rows);
+    EXPECT_EQ(combine.depth, 1U);
+    EXPECT_FALSE(combine.early_loads);
+    EXPECT_EQ(combine.program->steps(0), 1U + 3);
+    Step step;
+    combine.program->fill(1, 2, step);
+    ASSERT_EQ(step.loads.size(), 1U);
+    EXPECT_EQ(step.loads[0].address, (6ULL << 32) + (1 * 24 + rows) * head_dim * 4);  // The second split's rows of the second block.
+    EXPECT_EQ(step.loads[0].row_bytes, rows * head_dim * 4);
+    EXPECT_TRUE(step.stores.empty());
+    step.clear();
+    combine.program->fill(1, 3, step);
+    EXPECT_EQ(step.stores.size(), rows);
+    EXPECT_THAT(check_kernel(combine), IsEmpty());
+  }
+  const AttentionProblem p = paged(contiguous(3, 8, 2, 128, 1, 1000), 16);
+  EXPECT_EQ(choose_decode_tiling(shapes::h100(), p, 3).combine_rows, 0U);
+  // Kernels of engines that do not call FlashAttention have no tile of 64 rows.
+  const DecodeTiling other = choose_decode_tiling(shapes::a100(), p, 0, AttentionEngine::fastertransformer);
+  EXPECT_EQ(other.exp_flop + other.exposed + other.combine_rows, 0);
 }
 
 // Window of 100 tokens (window_left 99) at 1,000 tokens: tokens 900..999.
