@@ -37,6 +37,7 @@ struct AttentionProblem {
   bool causal = true;
   Matrix q;                       ///< batch * q_len rows of q_heads * head_dim columns (the pitch may skip K and V of a fused projection).
   Matrix o;                       ///< batch * q_len rows of q_heads * v_dim() columns.
+  Matrix sums;                    ///< Prefill: logarithm of each row's sum, fp32, [batch][q_heads][q_len]; no rows: not stored.
   KvCache kv;                     ///< Paged or contiguous; at least kv_len tokens.
   std::uint64_t kv_produced = 0;  ///< The last so many tokens of K and V were written earlier in this stage.
   DataType tensor_type = DataType::bf16;  ///< What the tensor cores compute in.

@@ -44,6 +44,7 @@ AttentionProblem problem_of(const Call& c, Operands& operands) {
   const std::uint64_t queries = c.batch * c.q_len;
   p.q = operands.matrix(queries, std::uint64_t{c.q_heads} * c.head_dim, c.type);
   p.o = operands.matrix(queries, std::uint64_t{c.q_heads} * c.head_dim, c.type);
+  if (!c.decode) p.sums = operands.matrix(queries, c.q_heads, DataType::fp32);
   const std::uint64_t keys = c.batch * c.kv_len;
   const Matrix k = operands.matrix(keys, std::uint64_t{c.kv_heads} * c.head_dim, c.kv, TensorRole::kv);
   p.kv = contiguous_kv(k, operands.matrix(keys, std::uint64_t{c.kv_heads} * c.head_dim, c.kv, TensorRole::kv), c.batch, c.kv_heads,

@@ -204,12 +204,6 @@ TEST(AttentionPrefill, HeadsOfAGroupFollowEachOther) {
   EXPECT_NE(first_key(4), first_key(0));
 }
 
-TEST(AttentionPrefill, CausalBlocksTakeTheLongestTileFirst) {
-  const Kernel kernel = make_attention_prefill(contiguous(1, 1, 1, 128, 512, 512), {128, 64, 2});
-  EXPECT_EQ(kernel.program->steps(0), 2U + 2 * 8);
-  EXPECT_EQ(kernel.program->steps(3), 2U + 2 * 2);
-}
-
 TEST(AttentionPrefill, RefusesHeadsThatDoNotGroup) {
   EXPECT_THROW((void)make_attention_prefill(contiguous(1, 3, 2, 64, 8, 8), {}), std::invalid_argument);
 }
@@ -265,6 +259,26 @@ TEST(AttentionDecode, ReadsEveryKeyOnceAndJoinsTheSplits) {
     EXPECT_EQ(measure(combine).at(TensorRole::activations).loaded, decode_workspace_bytes(p, tiling));
     EXPECT_EQ(measure(combine).at(TensorRole::activations).stored, 24U * 256);
   }
+}
+
+// Causal, 300 queries are 3 tiles of 128: of each (sequence, head) the tile that sees the fewest keys comes first, as the grid counts: 128,
+// 256 and 300 keys are 2, 4 and 5 tiles of 64 on A100, two steps each beside the first and the last. The sums of 128 rows are 512 bytes;
+// block 7 is the second tile of the third head.
+TEST(AttentionPrefill, TilesInTheOrderOfTheGridAndTheirSums) {
+  AttentionProblem p = paged(contiguous(1, 8, 2, 128, 300, 300), 16);
+  p.sums = rows(9ULL << 32, 300, 8, DataType::fp32, TensorRole::activations);
+  const Kernel kernel = make_attention_prefill(p, choose_prefill_tiling(shapes::a100(), 128, DataType::bf16, DataType::bf16));
+  for (const std::uint32_t first : {0U, 3U}) {
+    EXPECT_EQ(kernel.program->steps(first + 0), 2U + 2 * 2);
+    EXPECT_EQ(kernel.program->steps(first + 1), 2U + 2 * 4);
+    EXPECT_EQ(kernel.program->steps(first + 2), 2U + 2 * 5);
+  }
+  Step step;
+  kernel.program->fill(7, kernel.program->steps(7) - 1, step);
+  ASSERT_EQ(step.stores.size(), 2U);
+  EXPECT_EQ(step.stores[1].address, p.sums.address + (2 * 300 + 128) * 4);
+  EXPECT_EQ(step.stores[1].row_bytes, 512U);
+  EXPECT_THAT(check_kernel(kernel), IsEmpty());
 }
 
 // A100: 300 tokens are 3 tiles of 128, K and V each a step; the query heads of a group (4) fill 4 of the tensor tile's 64 rows.
