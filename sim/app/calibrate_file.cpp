@@ -95,7 +95,8 @@ ConfigNode node_at(const ConfigDocument& document, const std::string& key) {
 
 std::string with_value(const std::string& text, const std::string& path, const NewValue& value) {
   ConfigDocument wanted = ConfigDocument::parse(text, path);
-  const SourceLocation where = node_at(wanted, value.key).where();
+  // A key that a memory kind stands for is in no file yet.
+  const SourceLocation where = wanted.has(value.key) ? node_at(wanted, value.key).where() : SourceLocation{"", 0, 0};
   std::vector<std::string> lines = split_lines(text);
   if (where.file == path) {
     replace_own(lines, where, value);

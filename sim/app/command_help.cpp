@@ -212,7 +212,7 @@ and beside each changed constant the suites, the number of rows, the errors and 
 
 constexpr std::string_view kCalibrateEnd = R"(
 Only what no datasheet says can be fitted, within physical ranges, never anything per row, shape or model:
-  sm.tensor_clock; l2.bandwidth, effective, latency_near, latency_far; hbm.read_efficiency, write_efficiency, latency;
+  sm.tensor_clock; l2.bandwidth, effective, latency_near, latency_far; hbm.scheduled, turnaround, activate, refresh, latency;
   nvlink.efficiency, latency; pcie.efficiency, latency; launch.kernel_gap, block_start, copy_start
 Fit few constants to suites that measure them alone (transfer: pcie, latency: latencies, read_bandwidth: L2 and HBM reads), and keep other
 suites aside to see whether the machine got better. HARDWARE is a name or a file; rows count when their hardware is its name. A value that

@@ -77,6 +77,16 @@ class ToDo {
   std::uint64_t at_ = 0;
 };
 
+/// A grid that computes the same numbers again and again is a mistake of the sweep more often than not.
+void note_idle_axes(const PointRunner& runner, const Notes& notes) {
+  for (const SweepAxis* axis : runner.idle_axes()) {
+    notes.note(
+        fmt::format("{}: axis \"{}\" changes nothing: the base overrides or never reads {} (a stage's own batch, context or prompt "
+                    "goes before the common one)",
+                    axis->keys.front().where.text(), axis->name, axis->keys.size() == 1 ? "its key" : "its keys"));
+  }
+}
+
 /// The points to run, and how long they would take if all took as long as three of them.
 int dry_run(const SweepTable& table, PointRunner& runner, unsigned threads) {
   constexpr std::size_t kPiece = 1 << 16;
@@ -194,11 +204,12 @@ int command_sweep(const Options& options) {
   for (std::uint64_t i = 0; i < table.status.size(); ++i) {
     if (!where.takes(i)) table.status[i] = PointStatus::left_out;
   }
+  const Notes notes(options.quiet);
+  note_idle_axes(runner, notes);
   if (dry) return dry_run(table, runner, threads);
 
   check_writable(*output);
   const StopSignals signals;  // Before the first thread.
-  const Notes notes(options.quiet);
   const bool resume = options.value("resume").has_value();
   if (resume) {
     if (const std::optional<SweepFile> there = take_finished(*output, table)) {

@@ -75,13 +75,14 @@ Branch l2_branch(const L2Spec& l2) {
            {"latency", latency}}};
 }
 
-Branch hbm_branch(const HbmSpec& hbm) {
-  const double copy = 1 / (0.5 / hbm.read_efficiency + 0.5 / hbm.write_efficiency);
+Branch hbm_branch(const HbmSpec& hbm, std::uint32_t sector) {
+  const auto shown = [&](double sustained) { return fmt::format("({})", percent(sustained, hbm.bandwidth)); };
+  const double read = hbm.sustained(1), copy = hbm.sustained(0.5), triad = hbm.sustained(2.0 / 3), random = hbm.random(sector);
   return {fmt::format("HBM: {}, {} stacks, {} channels", hbm.kind, hbm.stacks, hbm.channels),
           {{"capacity", size(hbm.capacity)},
-           {"bandwidth", fmt::format("{} datasheet; sustained {} read ({}), {} copy ({})", rate(hbm.bandwidth),
-                                     rate(hbm.bandwidth * hbm.read_efficiency), percent(hbm.read_efficiency, 1), rate(hbm.bandwidth * copy),
-                                     percent(copy, 1))},
+           {"bandwidth", fmt::format("{} datasheet; sustained {} read {}, {} copy {}, {} triad {}", rate(hbm.bandwidth), rate(read),
+                                     shown(read), rate(copy), shown(copy), rate(triad), shown(triad))},
+           {"at random", fmt::format("{} in lone sectors of {} {}", rate(random), size(sector), shown(random))},
            {"latency", fmt::format("{} unloaded, load to use", time(hbm.latency))}}};
 }
 
@@ -112,7 +113,7 @@ struct Beta {
 std::vector<Beta> betas(const MachineSpec& machine) {
   const auto link = [](const LinkSpec& spec) { return spec.bandwidth * spec.efficiency; };
   std::vector<Beta> all = {{"L2", machine.l2.peak_bandwidth, machine.l2.bandwidth},
-                           {"HBM", machine.hbm.bandwidth, machine.hbm.bandwidth * machine.hbm.read_efficiency}};
+                           {"HBM", machine.hbm.bandwidth, machine.hbm.sustained(1)}};
   if (machine.nvlink.bandwidth > 0) all.push_back({"NVLink", machine.nvlink.bandwidth, link(machine.nvlink)});
   all.push_back({"PCIe", machine.pcie.bandwidth, link(machine.pcie)});
   return all;
@@ -221,7 +222,7 @@ std::string describe_hardware(const MachineSpec& machine) {
   const std::vector<Branch> levels = {
       sm_branch(machine),
       l2_branch(machine.l2),
-      hbm_branch(machine.hbm),
+      hbm_branch(machine.hbm, machine.l2.sector),
       link_branch("NVLink", machine.nvlink),
       link_branch("PCIe, or what takes its place", machine.pcie),
       {"host memory",

@@ -75,11 +75,10 @@ void hbm_rows(const MachineSpec& m, Probe& probe, std::vector<SelfcheckRow>& row
   StreamProblem stream;
   stream.sources = {range(0, bytes)};
   const double read_time = probe.seconds({make_stream(m.shape(), stream)});
-  rows.push_back({"HBM read", false, m.hbm.bandwidth, m.hbm.bandwidth * m.hbm.read_efficiency, probe.fetched() / read_time});
+  rows.push_back({"HBM read", false, m.hbm.bandwidth, m.hbm.sustained(1), probe.fetched() / read_time});
   stream.destinations = {range(bytes, bytes)};
   const double copy_time = probe.seconds({make_stream(m.shape(), stream)});
-  const double mix = 1 / (0.5 / m.hbm.read_efficiency + 0.5 / m.hbm.write_efficiency);
-  rows.push_back({"HBM copy", false, m.hbm.bandwidth, m.hbm.bandwidth * mix, probe.fetched() / copy_time});
+  rows.push_back({"HBM copy", false, m.hbm.bandwidth, m.hbm.sustained(0.5), probe.fetched() / copy_time});
 
   ChaseProblem chase;
   chase.range = range(0, bytes);
@@ -87,9 +86,8 @@ void hbm_rows(const MachineSpec& m, Probe& probe, std::vector<SelfcheckRow>& row
   // On top of the latency a lone sector takes its time on one channel, most lines have their home beyond another partition's edge, and
   // some meet a refresh.
   const double crossing = (m.l2.latency_far - m.l2.latency_near) * (1 - 1.0 / m.l2.partitions);
-  const double sector = m.l2.sector / (m.hbm.bandwidth / m.hbm.channels * m.hbm.read_efficiency);
-  const double refresh = m.hbm.refresh > 0 ? m.hbm.refresh * m.hbm.refresh / (2 * m.hbm.refresh_interval) : 0;
-  rows.push_back({"HBM load to use", true, 0, m.hbm.latency + crossing + sector + refresh,
+  const double sector = std::max(m.l2.sector, m.hbm.dram.burst) / (m.hbm.bandwidth / m.hbm.channels * m.hbm.dram.read_share());
+  rows.push_back({"HBM load to use", true, 0, m.hbm.latency + crossing + sector + m.hbm.refresh_wait(),
                   probe.seconds({make_chase(m.shape(), chase)}) / static_cast<double>(kChaseLoads)});
 }
 

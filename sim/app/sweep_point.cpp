@@ -91,6 +91,26 @@ PointRecord PointRunner::run(std::uint64_t point) {
   return record;
 }
 
+std::vector<const SweepAxis*> PointRunner::idle_axes() const {
+  constexpr std::size_t kTried = 3;
+  std::vector<const SweepAxis*> idle;
+  if (spec_.sampled || spec_.points() == 0) return idle;
+  std::uint64_t stride = spec_.points();  // Between neighbours along the axis: the last axis is the fastest.
+  for (const SweepAxis& axis : spec_.axes) {
+    stride /= axis.size();
+    if (axis.size() < 2) continue;
+    try {
+      const std::string first = load(0).config;
+      bool changes = false;
+      for (std::size_t i = 1; i <= kTried && !changes; ++i) changes = load(stride * (i * (axis.size() - 1) / kTried)).config != first;
+      if (!changes) idle.push_back(&axis);
+    } catch (const UserError&) {
+      continue;  // Running the point will say what is wrong with it.
+    }
+  }
+  return idle;
+}
+
 std::string PointRunner::identity_text() const {
   const ConfigFile base = paths_.find(ConfigKind::scenario, spec_.base, spec_.folder);
   const ConfigDocument document = paths_.document(base.path);

@@ -65,6 +65,9 @@ class PointRunner {
   /// Everything that decides what points are and what they give, as one text: the sweep, its filters, every file that it names, the
   /// version of the program. UserError for a base, a machine or a model that is not there.
   [[nodiscard]] std::string identity_text() const;
+  /// Axes of a grid along which no value changes the resolved scenario of the first point (a common key that the base's stages all say
+  /// themselves, for example), as far as a few values of each show. An axis of which a value cannot be loaded is not among them.
+  [[nodiscard]] std::vector<const SweepAxis*> idle_axes() const;
 
  private:
   [[nodiscard]] Scenario load(std::uint64_t point) const;

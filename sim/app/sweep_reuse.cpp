@@ -84,12 +84,16 @@ void add_l2(Bits& key, const L2Spec& l2, bool timed, bool slices) {
 }
 
 void add_hbm(Bits& key, const HbmSpec& hbm, bool timed) {
-  const auto& [kind, stacks, channels, bandwidth, reads, writes, latency, activate, refresh, refresh_interval, capacity, interleave] = hbm;
+  const auto& [kind, stacks, channels, bandwidth, latency, capacity, interleave, dram] = hbm;
   static_cast<void>(kind);
   static_cast<void>(stacks);
   static_cast<void>(capacity);  // Whether it is enough is asked when the scenario is loaded.
   key.add(channels, interleave);
-  if (timed) key.add(bandwidth, reads, writes, latency, activate, refresh, refresh_interval);
+  if (!timed) return;
+  const auto& [burst, pseudo_channels, banks, groups, row_cycle, activate, same_group, refresh, interval, all, turnaround, batch,
+               scheduled] = dram;
+  key.add(bandwidth, latency, burst, pseudo_channels, banks, groups, row_cycle, activate, same_group, refresh, interval, all, turnaround,
+          batch, scheduled);
 }
 
 void add_engine(Bits& key, const EngineSpec& engine, const Asks& asks, bool timed) {

@@ -21,7 +21,7 @@ void L2Walk<Cache>::fetch_all(std::span<const Miss> misses, Call& call) {
       chunk = next;
       sectors = far = 0;
     }
-    sectors += static_cast<std::uint32_t>(std::popcount(miss.sectors));
+    sectors += hbm_.moved(miss.sectors);
     far += miss.remote;
   }
   fetch(chunk, sectors, far, call);
@@ -111,6 +111,7 @@ void L2Walk<Cache>::count_lines(std::span<const std::uint64_t> lines, Call& call
   std::array<std::uint32_t, kStreamPiece> remote;
   std::array<std::uint32_t, kStreamPiece> chunks;
   std::array<std::uint32_t, kStreamPiece> channels;
+  std::array<std::uint32_t, kStreamPiece> banks;
   std::array<std::uint32_t, kStreamPiece> left;  // of refreshes
   const ChannelMap map = hbm_.map();
   const std::uint32_t line_shift = line_shift_;
@@ -123,8 +124,12 @@ void L2Walk<Cache>::count_lines(std::span<const std::uint64_t> lines, Call& call
     chunks[i] = static_cast<std::uint32_t>(map.chunk(lines[i] << line_shift));
   }
   for (std::size_t i = 0; i < count; ++i) channels[i] = map.narrow_channel(chunks[i]);
-  const RefreshWait refresh = hbm_.refresh();
-  for (std::size_t i = 0; i < count; ++i) left[i] = refresh.left(chunks[i]);
+  const ChunkHash chunk_hash = hbm_.hash();
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint32_t hash = ChunkHash::of(chunks[i]);
+    banks[i] = Hbm::bank_index(chunk_hash, channels[i], hash);
+    left[i] = chunk_hash.left(hash);
+  }
   std::uint8_t* const waiting = streams_.waiting();
   const std::uint32_t ways = cache_.ways(), partition = call.partition;
   const bool copies = places.copies();
@@ -162,7 +167,7 @@ void L2Walk<Cache>::count_lines(std::span<const std::uint64_t> lines, Call& call
     far |= remote[i];
     if (i + 1 < count && chunks[i + 1] == chunks[first]) continue;
     const auto sectors = static_cast<std::uint32_t>(i + 1 - first) * sectors_per_line_;
-    const Time through = hbm_.read_channel(now, channels[i], chunks[i], sectors, left[i]) + (far != 0 ? crossing : 0);
+    const Time through = hbm_.read_bank(now, channels[i], chunks[i], banks[i], sectors, left[i]) + (far != 0 ? crossing : 0);
     if (through > ready) ready = through;
     first = i + 1;
     last_far = far;

@@ -197,7 +197,7 @@ class L2Walk final : public L2 {
         call.compulsory += fresh;
         call.refetched += sectors - fresh;
         const Time from = queues_->take_slot(home, through);
-        through = hbm_.read_chunk(from, chunk, sectors);
+        through = hbm_.read_chunk(from, chunk, hbm_.moved(missing));
         queues_->hold_slot(home, through + queues_->dram());
         latency += queues_->dram();
         queues_->on_its_way(p.line, through + latency);
@@ -322,7 +322,7 @@ class L2Walk final : public L2 {
   void write_back(std::uint64_t line, std::uint32_t dirty, Call& call) {
     const std::uint64_t address = line << line_shift_;
     const auto sectors = static_cast<std::uint32_t>(std::popcount(dirty));
-    const Time through = hbm_.write(call.now, address, sectors);
+    const Time through = hbm_.write(call.now, address, hbm_.moved(dirty));
     if (through > call.ready) call.ready = through;
     const std::uint64_t page = address / kPageBytes;
     const TensorRole role = page < page_role_->size() ? (*page_role_)[page] : TensorRole::activations;

@@ -2,6 +2,7 @@
 #include "sim/machine/machine_load.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <bit>
@@ -62,6 +63,13 @@ Enum word(const ConfigNode& node, Enum last) {
   return static_cast<Enum>(node.one_of(names));
 }
 
+void check_power_of_two(const ConfigNode& node, std::uint64_t value) {
+  if ((value & (value - 1)) == 0) return;
+  std::uint64_t below = 1;
+  while (below * 2 < value) below *= 2;
+  node.fail(fmt::format("{} B is not a power of two, and addresses are cut there; {} B or {} B would do", value, below, below * 2));
+}
+
 std::map<DataType, double> load_tensor_peak(const ConfigNode& node) {
   std::map<DataType, double> peaks;
   for (const auto& [key, value] : node.entries()) {
@@ -118,23 +126,55 @@ L2Spec load_l2(const ConfigNode& node) {
   return l2;
 }
 
+/// The timing of a memory kind, and over it what the file says itself. A kind that is not in the table starts as an ideal memory, so the
+/// file has to say what limits it.
+DramTiming load_dram(const ConfigNode& node, const std::string& kind) {
+  const std::optional<DramTiming> known = dram_timing_of(kind);
+  DramTiming dram = known.value_or(DramTiming{});
+  const auto given = [&](const char* key, const auto& read) {
+    if (const auto child = node.find(key)) {
+      read(*child);
+    } else if (!known) {
+      node["kind"].fail(fmt::format("{} is no memory whose timing I know (those are {}){}; give all of its timing, or one of these kinds",
+                                    quoted_word(kind), fmt::join(dram_kinds(), ", "), did_you_mean(kind, dram_kinds())));
+    }
+  };
+  const auto time = [&](const char* key, double& value) { given(key, [&](const ConfigNode& n) { value = quantity(n, kLatency); }); };
+  const auto number = [&](const char* key, std::uint32_t& value, std::int64_t most) {
+    given(key, [&](const ConfigNode& n) {
+      value = count(n, 1, most);
+      check_power_of_two(n, value);
+    });
+  };
+  const auto size = [&](const char* key, std::uint32_t& value) {
+    given(key, [&](const ConfigNode& n) { value = static_cast<std::uint32_t>(bytes(n, kChunkBytes)); });
+  };
+  size("burst", dram.burst);
+  number("pseudo_channels", dram.pseudo_channels, 16);
+  number("banks", dram.banks, 256);
+  number("bank_groups", dram.bank_groups, 256);
+  time("row_cycle", dram.row_cycle);
+  time("activate", dram.activate);
+  time("activate_same_group", dram.activate_same_group);
+  time("refresh", dram.refresh);
+  time("refresh_interval", dram.refresh_interval);
+  given("refresh_takes", [&](const ConfigNode& n) { dram.refresh_takes_channel = n.one_of({"banks", "channel"}) == 1; });
+  time("turnaround", dram.turnaround);
+  size("write_batch", dram.write_batch);
+  given("scheduled", [&](const ConfigNode& n) { dram.scheduled = share(n); });
+  return dram;
+}
+
 HbmSpec load_hbm(const ConfigNode& node) {
   HbmSpec hbm;
   hbm.kind = node["kind"].string();
-  if (const auto activate = node.find("activate")) hbm.activate = quantity(*activate, kLatency);
-  if (const auto refresh = node.find("refresh")) {
-    hbm.refresh = quantity(*refresh, kLatency);
-    hbm.refresh_interval = quantity(node["refresh_interval"], kLatency);
-    if (hbm.refresh >= hbm.refresh_interval) refresh->fail("is not less than refresh_interval");
-  }
   hbm.stacks = count(node["stacks"]);
   hbm.channels = count(node["channels"]);
   hbm.bandwidth = quantity(node["bandwidth"], kBandwidth);
-  hbm.read_efficiency = share(node["read_efficiency"]);
-  hbm.write_efficiency = share(node["write_efficiency"]);
   hbm.latency = quantity(node["latency"], kLatency);
   hbm.capacity = bytes(node["capacity"], kMemoryBytes);
   hbm.interleave = static_cast<std::uint32_t>(bytes(node["interleave"], kChunkBytes));
+  hbm.dram = load_dram(node, hbm.kind);
   return hbm;
 }
 
@@ -161,13 +201,6 @@ NodeSpec load_node(const ConfigNode& node) {
   spec.fabric = word(node["fabric"], Fabric::mesh);
   spec.gpus_per_pcie_switch = count(node["gpus_per_pcie_switch"], 1, 256);
   return spec;
-}
-
-void check_power_of_two(const ConfigNode& node, std::uint64_t value) {
-  if ((value & (value - 1)) == 0) return;
-  std::uint64_t below = 1;
-  while (below * 2 < value) below *= 2;
-  node.fail(fmt::format("{} B is not a power of two, and addresses are cut there; {} B or {} B would do", value, below, below * 2));
 }
 
 void check_l2(const ConfigNode& node, const L2Spec& l2) {
@@ -225,6 +258,25 @@ void check_sm(const ConfigNode& node, const SmSpec& sm) {
   }
 }
 
+/// Of keys that the file may leave to its memory kind: then the kind's line is what is wrong.
+void check_dram(const ConfigNode& node, const MachineSpec& machine) {
+  const DramTiming& dram = machine.hbm.dram;
+  const auto at = [&](const char* key) { return node.find(key).value_or(node["kind"]); };
+  check_power_of_two(at("burst"), dram.burst);
+  if (dram.burst > machine.l2.line) {
+    at("burst").fail(fmt::format("a burst of {} B is larger than a line of L2 ({} B)", dram.burst, machine.l2.line));
+  }
+  if (dram.write_batch < dram.burst) {
+    at("write_batch").fail(fmt::format("{} B is less than a burst ({} B)", dram.write_batch, dram.burst));
+  }
+  if (dram.bank_groups > dram.banks) {
+    at("bank_groups").fail(fmt::format("{} bank groups cannot share {} banks", dram.bank_groups, dram.banks));
+  }
+  if (dram.activate_same_group < dram.activate) at("activate_same_group").fail("is less than activate");
+  if (dram.refresh > 0 && dram.refresh >= dram.refresh_interval) at("refresh").fail("is not less than refresh_interval");
+  if (dram.read_share() < 0.01) at("refresh").fail("leaves less than 0.01 of the bandwidth");
+}
+
 void check_hbm(const ConfigNode& node, const MachineSpec& machine) {
   const HbmSpec& hbm = machine.hbm;
   if (hbm.channels % hbm.stacks != 0) {
@@ -239,6 +291,7 @@ void check_hbm(const ConfigNode& node, const MachineSpec& machine) {
   }
   if (hbm.latency < machine.l2.latency_far) node["latency"].fail("is less than l2.latency_far, through which every miss goes");
   if (hbm.capacity < machine.l2.capacity) node["capacity"].fail("is less than the capacity of L2");
+  check_dram(node, machine);
 }
 
 void check_node(const ConfigNode& node, const MachineSpec& machine) {

@@ -4,6 +4,7 @@
 // runs, and is quoted, at clock. Not modeled: packed half-precision arithmetic on CUDA cores, integer pipes.
 #include "sim/machine/machine_spec.hpp"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <span>
@@ -79,6 +80,23 @@ std::string_view name(Replacement policy) {
 }
 std::string_view name(Fabric fabric) {
   return kFabricNames.at(static_cast<std::size_t>(fabric));
+}
+
+// A byte read takes 1 / read share of the pins' time, and as many turnarounds come as the rarer direction has batches (hbm.hpp).
+double HbmSpec::sustained(double reads) const {
+  const double pins = bandwidth / channels / dram.pseudo_channels;
+  const double turns = std::min(reads, 1 - reads) / dram.write_batch * dram.turnaround * pins;
+  return bandwidth / (1 / dram.read_share() + turns);
+}
+
+double HbmSpec::random(std::uint32_t sector) const {
+  const double bursts = bandwidth * dram.read_share() * sector / std::max(sector, dram.burst);
+  const double row = dram.random_row();
+  return row > 0 ? std::min(bursts, channels * sector / row) : bursts;
+}
+
+double HbmSpec::refresh_wait() const {
+  return dram.refresh_interval > 0 ? dram.refresh * dram.refresh / (2 * dram.refresh_interval) : 0;
 }
 
 double MachineSpec::peak(Pipe pipe, DataType type) const {

@@ -11,6 +11,7 @@
 
 #include "sim/core/device_shape.hpp"
 #include "sim/core/kernel.hpp"
+#include "sim/machine/dram_timing.hpp"
 
 namespace rooftrace {
 
@@ -61,19 +62,21 @@ struct L2Spec {
 };
 
 struct HbmSpec {
-  std::string kind;  ///< "HBM3", "GDDR6" ...
+  std::string kind;  ///< "HBM3", "GDDR6" ...: whose timing the file's own numbers lie over.
   std::uint32_t stacks = 0;
-  std::uint32_t channels = 1;  ///< Independent channels of the whole GPU.
-  double bandwidth = 0;        ///< B/s datasheet, all channels.
-  double read_efficiency = 1;  ///< Sustained share of it for pure reads.
-  double write_efficiency =
-      1;  ///< Share for the written bytes of a mix: 1/(read share/read_efficiency + write share/write_efficiency) is what a mix reaches.
+  std::uint32_t channels = 1;      ///< Independent channels of the whole GPU.
+  double bandwidth = 0;            ///< B/s datasheet, all channels: the rate of the pins.
   double latency = 0;              ///< s, load to use of an SM that misses L2, unloaded and between refreshes; home in its own partition.
-  double activate = 0;             ///< s between two rows opened on one channel; 0: no limit.
-  double refresh = 0;              ///< s that a refresh keeps a channel from answering; 0: not modeled.
-  double refresh_interval = 0;     ///< s from one refresh of a channel to the next; more than `refresh`, or both 0.
   std::uint64_t capacity = 0;      ///< Bytes on the board.
   std::uint32_t interleave = 512;  ///< Bytes that stay on one channel before the next.
+  DramTiming dram;
+
+  /// B/s that long streams reach when `reads` of their bytes are read and the others written (sectors of at least a burst).
+  [[nodiscard]] double sustained(double reads) const;
+  /// B/s of lone sectors of `sector` bytes read at random, when there are always enough of them.
+  [[nodiscard]] double random(std::uint32_t sector) const;
+  /// s that a lone read waits for refreshes on average.
+  [[nodiscard]] double refresh_wait() const;
 };
 
 struct LinkSpec {

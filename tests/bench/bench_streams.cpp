@@ -63,8 +63,7 @@ MachineSpec h100() {
   m.l2.latency_far = 250e-9;
   m.hbm.channels = 80;
   m.hbm.bandwidth = 3.35e12;
-  m.hbm.read_efficiency = 0.93;
-  m.hbm.write_efficiency = 0.8;
+  m.hbm.dram = dram_timing_of("HBM3").value();
   m.hbm.latency = 370e-9;
   m.launch.kernel_gap = 1e-6;
   return m;

@@ -209,8 +209,9 @@ TEST_P(Laws, DoublingTheMachineHalvesTheTime) {
                        &fast.nvlink.bandwidth, &fast.pcie.bandwidth})
     *rate *= 2;
   for (double* latency :
-       {&fast.l2.latency_near, &fast.l2.latency_far, &fast.hbm.latency, &fast.hbm.activate, &fast.hbm.refresh, &fast.hbm.refresh_interval,
-        &fast.nvlink.latency, &fast.pcie.latency, &fast.launch.kernel_gap, &fast.launch.block_start, &fast.launch.copy_start})
+       {&fast.l2.latency_near, &fast.l2.latency_far, &fast.hbm.latency, &fast.hbm.dram.activate, &fast.hbm.dram.activate_same_group,
+        &fast.hbm.dram.row_cycle, &fast.hbm.dram.turnaround, &fast.hbm.dram.refresh, &fast.hbm.dram.refresh_interval, &fast.nvlink.latency,
+        &fast.pcie.latency, &fast.launch.kernel_gap, &fast.launch.block_start, &fast.launch.copy_start})
     *latency /= 2;
   // One block at a time, so that rounding cannot change an order.
   std::vector<Kernel> kernels = kernels_;

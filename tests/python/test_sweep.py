@@ -289,6 +289,12 @@ class Shipped(SweepCase):
             with self.subTest(path.name):
                 said = self.run_program("sweep", str(path), "--dry-run", "--threads", "1")
                 self.assertNotIn("failed", said.stdout)
+                self.assertNotIn("changes nothing", said.stderr)
+
+    def test_an_axis_that_changes_nothing_is_noted(self):
+        self.write("idle.yaml", SWEEP.replace("stages: [decode], ", "").replace("context: 1024", "layers: auto"))
+        said = self.run_program("sweep", "idle.yaml", "-o", "idle.h5")
+        self.assertRegex(said.stderr, r'idle\.yaml:9:\d+: axis "batch" changes nothing')
 
 
 class Frontier(SweepCase):

@@ -9,6 +9,7 @@
 #include "sim/app/hardware_choice.hpp"
 #include "sim/app/validate_run.hpp"
 #include "sim/core/error.hpp"
+#include "sim/machine/machine_load.hpp"
 #include "tests/unit/app/program.hpp"
 
 namespace rooftrace {
@@ -74,9 +75,9 @@ TEST(CalibrateFit, StaysWithinTheRangeAndWhatTheMachineAllows) {
 
 TEST(CalibrateFit, AConstantThatIsBestAsItIsKeepsItsBits) {
   const MachineSpec machine = h100();
-  const double best = machine.hbm.read_efficiency;
-  const auto rows_on = [&](const MachineSpec& m) { return std::vector<ScoredRow>{row(best, m.hbm.read_efficiency)}; };
-  const Calibration result = calibrate(machine, keys_to_fit("hbm.read_efficiency", machine), rows_on, {});
+  const double best = machine.hbm.dram.scheduled;
+  const auto rows_on = [&](const MachineSpec& m) { return std::vector<ScoredRow>{row(best, m.hbm.dram.scheduled)}; };
+  const Calibration result = calibrate(machine, keys_to_fit("hbm.scheduled", machine), rows_on, {});
   EXPECT_EQ(result.keys[0].after, best);
   EXPECT_TRUE(result.keys[0].matters);
   EXPECT_FALSE(result.keys[0].moved());
@@ -99,7 +100,7 @@ TEST(CalibrateKeys, OnlyConstantsThatNoDatasheetSays) {
   MachineSpec machine = h100();
   const auto list = [&](const std::string& text) { return refusal([&] { static_cast<void>(keys_to_fit(text, machine)); }); };
   EXPECT_THAT(list("hbm.bandwidth"), HasSubstr("--fit: \"hbm.bandwidth\" is not a constant to fit"));
-  EXPECT_THAT(list("hbm.read_eficiency"), HasSubstr("did you mean \"hbm.read_efficiency\"?"));
+  EXPECT_THAT(list("hbm.sheduled"), HasSubstr("did you mean \"hbm.scheduled\"?"));
   EXPECT_THAT(list("x"), HasSubstr("(constants: sm.tensor_clock, "));
   EXPECT_THAT(list("pcie.latency,pcie.latency"), HasSubstr("given twice"));
   EXPECT_NE(list(""), "accepted");
@@ -118,17 +119,23 @@ TEST(CalibrateKeys, EveryOneIsReadAndWrittenInTheSamePlace) {
     EXPECT_GE(value, key.low) << key.name;
     EXPECT_LE(value, key.high) << key.name;
     ConfigDocument document = ConfigDocument::load(kConfigs + "/hardware/h100-sxm.yaml");
-    EXPECT_TRUE(document.has(key.name));
+    document.set(std::string(key.name) + "=" + value_text(key, value));
+    EXPECT_EQ(key.get(load_machine(document.root(), "h100-sxm")), value) << key.name;
   }
 }
 
 TEST(CalibrateFile, ReplacesTheValueAndItsCommentAndNothingElse) {
   const std::string text =
-      "# top\ntitle: x  # kept\n\nhbm:\n  # inside\n  kind: HBM3                # a\n  read_efficiency: 0.95     # old source\n"
+      "# top\ntitle: x  # kept\n\nhbm:\n  # inside\n  kind: HBM3                # a\n  scheduled: 0.95           # old source\n"
       "  latency: 351 ns\n\npcie:\n  efficiency: 0.8\n";
-  EXPECT_EQ(with_values(text, "m.yaml", {{"hbm.read_efficiency", "0.9", "new"}, {"hbm.latency", "400 ns", "too"}}),
-            "# top\ntitle: x  # kept\n\nhbm:\n  # inside\n  kind: HBM3                # a\n  read_efficiency: 0.9      # new\n"
+  EXPECT_EQ(with_values(text, "m.yaml", {{"hbm.scheduled", "0.9", "new"}, {"hbm.latency", "400 ns", "too"}}),
+            "# top\ntitle: x  # kept\n\nhbm:\n  # inside\n  kind: HBM3                # a\n  scheduled: 0.9            # new\n"
             "  latency: 400 ns                   # too\n\npcie:\n  efficiency: 0.8\n");
+}
+
+TEST(CalibrateFile, AddsAKeyThatTheMemoryKindStoodFor) {
+  EXPECT_EQ(with_values("hbm:\n  kind: HBM3\npcie:\n  efficiency: 0.8\n", "m.yaml", {{"hbm.turnaround", "20 ns", "new"}}),
+            "hbm:\n  kind: HBM3\n  turnaround: 20 ns                 # new\npcie:\n  efficiency: 0.8\n");
 }
 
 TEST(CalibrateFile, KeepsCarriageReturnsAndAMissingLastNewline) {

@@ -126,6 +126,23 @@ TEST(RecentlyUsed, WhatFailsOrIsNotForOthersIsMadeAnew) {
             9);
 }
 
+/// Names of the axes along which nothing changes.
+std::vector<std::string> idle(const SweepSpec& spec) {
+  std::vector<std::string> names;
+  for (const SweepAxis* axis : PointRunner(spec, ConfigPaths::of_process(""), 1).idle_axes()) names.push_back(axis->name);
+  return names;
+}
+
+TEST(SweepIdleAxes, ACommonKeyThatEveryStageSaysItself) {
+  const std::string batch = "{key: batch, values: [1, 2]}", ways = "{key: hardware.l2.ways, values: [16, 32]}";
+  // Both stages of the main job name their batch, those of `stages: [decode]` do not.
+  EXPECT_THAT(idle(sweep("", batch + ", " + ways)), ElementsAre("batch"));
+  EXPECT_THAT(idle(sweep("stages: [decode]", batch + ", " + ways)), ElementsAre());
+  // One value changes something, wherever it stands; a value that does not load is the point's business.
+  EXPECT_THAT(idle(sweep("stages: [decode]", "{key: batch, values: [1, 1, 2]}")), ElementsAre());
+  EXPECT_THAT(idle(sweep("", "{key: batch, values: [1, many]}")), ElementsAre());
+}
+
 TEST(SweepOrder, RatesAreTheFastest) {
   const SweepSpec spec =
       sweep("stages: [decode]",

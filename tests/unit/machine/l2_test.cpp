@@ -158,7 +158,7 @@ TEST(TagStores, CountedStreamsAreLinesLookedUp) {
         std::unique_ptr<L2> stores[3];
         const TagStore kinds[3] = {TagStore::automatic, TagStore::fast_by_line, TagStore::reference};
         for (int b = 0; b < 3; ++b) {
-          bench[b].hbm.activate = 5e-9;
+          bench[b].hbm.dram = dram_timing_of("HBM2e").value();
           bench[b].l2.ways = 5;
           bench[b].l2.effective = bench[b].l2.capacity = std::uint64_t{5} * 128 * 42;
           bench[b].l2.partitions = partitions;

@@ -1,12 +1,8 @@
-// Copies beside the reader, slices with miss slots, rows of HBM channels: who finds what where, and who waits for whom.
+// Copies beside the reader, slices with miss slots: who finds what where, and who waits for whom.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cmath>
-#include <numeric>
 #include <random>
 
-#include "sim/machine/hbm.hpp"
 #include "sim/machine/l2.hpp"
 #include "sim/machine/slice_queues.hpp"
 #include "tests/support/l2_bench.hpp"
@@ -122,70 +118,6 @@ TEST(L2, LargeGpcsWaitLonger) {
   EXPECT_EQ(queues.port(0, 0, 500), 1000);
   EXPECT_EQ(queues.port(1, 0, 500), 1000);
   EXPECT_EQ(queues.port(2, 0, 500), 2000);
-}
-
-// Lone sectors, each in another interleave chunk of one channel: a row every 5 ns however fast the sectors move (32 B at 100 B/ns: 0.32
-// ns). A whole chunk opens one row.
-TEST(Hbm, RowsLimitLoneSectors) {
-  HbmSpec spec;
-  spec.bandwidth = 1e11;
-  spec.channels = 1;
-  spec.activate = 5e-9;
-  Hbm hbm(spec, 32);
-  Time through = 0;
-  for (std::uint64_t chunk = 0; chunk < 100; ++chunk) through = hbm.read_chunk(0, chunk, 1);
-  EXPECT_EQ(through, 100 * 5000);
-  Hbm streams(spec, 32);
-  for (std::uint64_t chunk = 0; chunk < 100; ++chunk) through = streams.read_chunk(0, chunk, 16);
-  EXPECT_EQ(through, 100 * 16 * 320);
-}
-
-// Lone sectors of 20,000 chunks, each read when its channel is idle: a refresh of 350 ns every 3.9 us is met by 350 / 3900 of them, which
-// wait 0 to 350 ns, 175 on average. The longest of 32 reads at once waits most of it. A chunk waits alike every time, and a layer (frames
-// of 1 GiB) further on; what the channel moves per second does not change.
-TEST(Hbm, ReadsWaitForTheRefreshOfTheirChannel) {
-  HbmSpec spec;
-  spec.bandwidth = 1e12;
-  spec.channels = 1;
-  spec.refresh = 350e-9;
-  spec.refresh_interval = 3900e-9;
-  Hbm hbm(spec, 32);
-  constexpr int kChunks = 20000;
-  constexpr Time kMoves = 32;  // ps: a sector at 1 B/ps
-  std::vector<Time> waits;
-  for (int chunk = 0; chunk < kChunks; ++chunk) {
-    const Time now = Time{chunk} * 1'000'000;
-    waits.push_back(hbm.read_chunk(now, static_cast<std::uint64_t>(chunk), 1) - now - kMoves);
-    ASSERT_GE(waits.back(), 0);
-    ASSERT_LE(waits.back(), 350'000);
-  }
-  const auto waiting = static_cast<double>(std::count_if(waits.begin(), waits.end(), [](Time t) { return t > 0; }));
-  const double sum = static_cast<double>(std::accumulate(waits.begin(), waits.end(), Time{0}));
-  // The longest of 32 on average: of k waits it is k / (k + 1) of 350 ns, and k is binomial with p = 350 / 3900, so it is
-  // 1 - (1 - (1 - p)^33) / (33 p) = 0.68 of 350 ns.
-  double longest = 0;
-  for (int i = 0; i < kChunks; i += 32)
-    longest += static_cast<double>(*std::max_element(waits.begin() + i, waits.begin() + i + 32)) / (kChunks / 32);
-  EXPECT_NEAR(waiting / kChunks, 350.0 / 3900, 4 * std::sqrt(0.0897 * 0.91 / kChunks));
-  EXPECT_NEAR(sum / waiting, 175'000, 4 * 101'000 / std::sqrt(waiting));
-  EXPECT_NEAR(longest, 237'000, 15'000);
-
-  const std::uint64_t far = kFrameBytes * 3;
-  EXPECT_EQ(hbm.chunk(far + 512 * 17), 17U);
-  Hbm busy(spec, 32), plain(
-                          [&spec] {
-                            HbmSpec none = spec;
-                            none.refresh = none.refresh_interval = 0;
-                            return none;
-                          }(),
-                          32);
-  Time last = 0, last_plain = 0;
-  for (std::uint64_t chunk = 0; chunk < 1000; ++chunk) {
-    last = std::max(last, busy.read_chunk(0, chunk, 16));
-    last_plain = plain.read_chunk(0, chunk, 16);
-  }
-  EXPECT_EQ(last_plain, 1000 * 16 * kMoves);
-  EXPECT_LE(last, last_plain + 350'000);
 }
 
 }  // namespace
