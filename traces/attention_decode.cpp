@@ -179,12 +179,12 @@ void take_flash_kernel(const DeviceShape& gpu, const AttentionProblem& problem, 
   constexpr double kExpPerClock = 16;  // CUDA C++ programming guide, arithmetic instruction throughput, 7.x to 9.0.
   const double faster = bytes_per_element(problem.tensor_type) < 2 ? 2 : 1;  // Tensor cores in 8 bit.
   tiling.exp_flop = faster * tensor_flop_per_clock(gpu) / kExpPerClock;
+  tiling.exposed =
+      kExposedByChance;  // Version 3, too: one warp group of 64 rows (use_one_mma_wg in vLLM's fork), with nobody to take turns.
   if (!tiling.alternate) {
-    tiling.exposed = kExposedInTurns;
     tiling.tensor_share = tensor_share_of(gpu, 0.75);
     return;
   }
-  tiling.exposed = kExposedByChance;
   tiling.tensor_share = tensor_share_of(gpu, 1);
   tiling.combine_rows = problem.head_dim % 128 == 0 ? 4 : problem.head_dim % 64 == 0 ? 8 : 16;
 }

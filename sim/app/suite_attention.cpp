@@ -6,8 +6,6 @@
 // row is FlashAttention-2's window_size = (w, w), right side 0 when causal; 0 means none. Warm: the call is repeated on the same buffers.
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "sim/app/suite_engines.hpp"
 #include "sim/app/suite_kernels.hpp"
 #include "sim/app/suite_protocol.hpp"
@@ -157,7 +155,7 @@ Trace trace_of_call(const DeviceShape& gpu, const Call& c) {
 /// The machine as the kernels of one graph see it.
 MachineSpec within_graph(const MachineSpec& machine, const Protocol& protocol) {
   MachineSpec same = machine;
-  if (protocol.within_graph > 0) same.launch.kernel_gap = std::min(machine.launch.kernel_gap, protocol.within_graph);
+  same.launch.kernel_gap *= protocol.within_graph;
   return same;
 }
 

@@ -14,7 +14,7 @@ namespace rooftrace {
 
 struct Protocol {
   double per_replay = 0;                ///< s between replays of a CUDA graph that are launched back to back: the gap that the GPU sees.
-  double within_graph = 0;              ///< s from a kernel of an operator's graph to the next, instead of the machine's gap; 0: that one.
+  double within_graph = 1;              ///< Share of the machine's gap from a kernel of an operator's graph to the next.
   double eager_call = 0;                ///< s of the host per call of an operator of the framework, synchronised after every call.
   double compiled_call = 0;             ///< The same for a function compiled by the framework.
   double launch_interval = 0;           ///< s from one launch of a collective to the next on one rank's host: a kernel lasts no less.

@@ -25,7 +25,7 @@ TEST(SuiteProtocol, KnowsGraphReplaysAndHostClocks) {
   EXPECT_TRUE(host.repeats_buffers);
 }
 
-// vLLM's varlen calls: small kernels around attention. A small kernel is a gap of 1.1 us, 0.4 us to start a block, a read and a write
+// vLLM's varlen calls: small kernels around attention. A small kernel is a gap of 1.3 us, 0.4 us to start a block, a read and a write
 // of L2: 1.5 to 3 us. A100, 8 heads over 2 of K and V, 128 tokens (one tile, no splits): a second sequence brings the copy of Q. Eight
 // heads of K and V, no groups: neither Q nor O is reordered, so two kernels less than with groups, although K and V are four times as long.
 TEST(SuiteProtocol, VarlenAttentionHasSmallKernelsAround) {
