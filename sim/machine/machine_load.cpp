@@ -121,7 +121,9 @@ L2Spec load_l2(const ConfigNode& node) {
   l2.latency_near = quantity(node["latency_near"], kLatency);
   l2.latency_far = quantity(node["latency_far"], kLatency);
   l2.hash = word(node["hash"], IndexHash::modulo);
-  l2.policy = word(node["replacement"], Replacement::random);
+  l2.policy = word(node["replacement"], Replacement::tree);
+  if (l2.policy == Replacement::tree && !std::has_single_bit(l2.ways))
+    node["ways"].fail("is not a power of two, which replacement: tree needs");
   return l2;
 }
 

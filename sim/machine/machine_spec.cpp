@@ -17,7 +17,8 @@ namespace {
 using enum DataType;
 
 constexpr std::array kIndexHashNames = {std::string_view("hashed"), std::string_view("modulo")};
-constexpr std::array kReplacementNames = {std::string_view("lru"), std::string_view("fifo"), std::string_view("random")};
+constexpr std::array kReplacementNames = {std::string_view("lru"), std::string_view("fifo"), std::string_view("random"),
+                                          std::string_view("tree")};
 constexpr std::array kFabricNames = {std::string_view("none"), std::string_view("nvswitch"), std::string_view("pairs"),
                                      std::string_view("mesh")};
 

@@ -36,7 +36,8 @@ struct SmSpec {
 };
 
 enum class IndexHash : std::uint8_t { hashed, modulo };
-enum class Replacement : std::uint8_t { lru, fifo, random };
+/// tree: pseudo-LRU, a binary tree of bits per set that point away from what was used last; ways are a power of two.
+enum class Replacement : std::uint8_t { lru, fifo, random, tree };
 [[nodiscard]] std::string_view name(IndexHash hash);
 [[nodiscard]] std::string_view name(Replacement policy);
 

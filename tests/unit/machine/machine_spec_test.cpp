@@ -113,6 +113,7 @@ TEST(MachineSpec, NamesOfItsWords) {
   EXPECT_EQ(name(Replacement::lru), "lru");
   EXPECT_EQ(name(Replacement::fifo), "fifo");
   EXPECT_EQ(name(Replacement::random), "random");
+  EXPECT_EQ(name(Replacement::tree), "tree");
   EXPECT_EQ(name(Fabric::none), "none");
   EXPECT_EQ(name(Fabric::nvswitch), "nvswitch");
   EXPECT_EQ(name(Fabric::pairs), "pairs");
