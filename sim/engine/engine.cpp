@@ -9,6 +9,8 @@
 #include "sim/engine/channel.hpp"
 #include "sim/engine/event_queue.hpp"
 #include "sim/engine/kernel_graph.hpp"
+#include "sim/engine/sm_pipes.hpp"
+#include "sim/engine/tickets.hpp"
 
 namespace rooftrace {
 namespace {
@@ -47,13 +49,6 @@ struct KernelState {
   std::uint32_t unanswered = 0;  ///< Accesses that the memory will answer later.
   Time ready = 0;                ///< Latest end of a predecessor.
   Time end = 0;                  ///< Latest byte through so far.
-};
-
-/// An access that the memory may answer later.
-struct Ticket {
-  std::uint32_t slot = 0, life = 0, kernel = 0, step = 0;
-  bool stores = false;
-  Time least = 0;  ///< The answer is no earlier.
 };
 
 class TimedRun {
@@ -178,18 +173,12 @@ class TimedRun {
   /// Asks the memory for a step's loads or stores.
   Time ask(std::uint32_t slot, std::uint32_t step, bool stores, Time now) {
     const Block& block = blocks_[slot];
-    std::uint32_t ticket = static_cast<std::uint32_t>(tickets_.size());
-    if (!free_tickets_.empty()) ticket = free_tickets_.back();
     const Step& content = in_flight(blocks_[slot], step).step;
     KernelRecord& record = records_[block.kernel];
-    const Time ready = memory_.access(stores ? content.stores : content.loads, {block.place, &record.q, &record.cache, ticket}, now);
+    const Requester who{block.place, &record.q, &record.cache, tickets_.next()};
+    const Time ready = memory_.access(stores ? content.stores : content.loads, who, now);
     if (ready != kLater) return ready;
-    if (free_tickets_.empty()) {
-      tickets_.emplace_back();
-    } else {
-      free_tickets_.pop_back();
-    }
-    tickets_[ticket] = {slot, block.life, block.kernel, step, stores, stores && content.drain > 0 ? drained(content, now) : now};
+    tickets_.hand_out({slot, block.life, block.kernel, step, stores, stores && content.drain > 0 ? drained(content, now) : now});
     ++states_[block.kernel].unanswered;
     return kLater;
   }
@@ -198,9 +187,8 @@ class TimedRun {
     answers_.clear();
     memory_.advance(answers_);
     for (const Answer& answer : answers_) {
-      const Ticket ticket = tickets_[answer.ticket];
+      const Ticket ticket = tickets_.take_back(answer.ticket);
       const Time ready = std::max(answer.ready, ticket.least);
-      free_tickets_.push_back(answer.ticket);
       KernelState& state = states_[ticket.kernel];
       --state.unanswered;
       state.end = std::max(state.end, ready);
@@ -306,33 +294,12 @@ class TimedRun {
     issue_ahead(slot, now, buffers(kernel));
     const InFlight& flight = in_flight(block, block.current);
     Time end = std::max(now, flight.issued + flight.step.least);
-    if (block.place != scheduler_.copy_engine()) end = std::max(end, work_end(kernel, flight.step, pipes_[block.place], now));
+    if (block.place != scheduler_.copy_engine()) end = std::max(end, work_end(spec_, kernel, flight.step, pipes_[block.place], now));
     if (end == now) {
       done(slot, now);
     } else {
       schedule(end, slot, kDone);
     }
-  }
-
-  /// Sends a step's work to the pipes of its SM and returns when the last is through.
-  [[nodiscard]] Time work_end(const Kernel& kernel, const Step& step, std::array<Channel, kPipes>& pipes, Time now) const {
-    constexpr auto kTensor = static_cast<std::size_t>(Pipe::tensor), kCuda = static_cast<std::size_t>(Pipe::cuda);
-    Time end = now;
-    Channel::Cost longest = 0;
-    for (std::size_t p = 0; p < kPipes; ++p) {
-      if (p == kTensor || step.work[p] <= 0) continue;
-      double rate = spec_.rate(static_cast<Pipe>(p), kernel.tensor_type);
-      if (p == kCuda && step.work[kTensor] <= 0 && kernel.work[kTensor] <= 0) rate *= kernel.tensor_share;
-      const Channel::Cost cost = Channel::cost(step.work[p], rate);
-      longest = std::max(longest, cost);
-      end = std::max(end, pipes[p].send(now, cost));
-    }
-    const double tensor = step.work[kTensor] + step.tensor_padding;
-    if (tensor <= 0) return end;
-    Channel::Cost cost = Channel::cost(tensor, spec_.rate(Pipe::tensor, kernel.tensor_type) * kernel.tensor_share);
-    // What the tensor work does not hide keeps the tensor pipe idle, for this block and for its neighbours.
-    if (kernel.exposed > 0) cost += static_cast<Channel::Cost>(kernel.exposed * static_cast<double>(longest));
-    return std::max(end, pipes[kTensor].send(now, cost));
   }
 
   void done(std::uint32_t slot, Time now) {
@@ -396,13 +363,12 @@ class TimedRun {
   KernelGraph graph_;
   std::vector<KernelState> states_;
   BlockScheduler scheduler_;
-  std::vector<std::array<Channel, kPipes>> pipes_;
+  std::vector<SmPipes> pipes_;
   std::deque<Block> blocks_;  ///< A deque, because references stay valid while blocks are added.
   std::vector<std::uint32_t> free_;
   std::vector<std::uint32_t> open_;  ///< Launched kernels with blocks that have no place yet, oldest first.
   EventQueue events_;
-  std::vector<Ticket> tickets_;
-  std::vector<std::uint32_t> free_tickets_;
+  Tickets tickets_;
   std::vector<Answer> answers_;
   Time end_ = 0;
 };
@@ -411,41 +377,6 @@ class TimedRun {
 
 Time run_timed(const EngineSpec& spec, Memory& memory, std::span<const Kernel> kernels, std::span<KernelRecord> records, Time start) {
   return TimedRun(spec, memory, kernels, records).run(start);
-}
-
-void run_functional(const EngineSpec& spec, Memory& memory, std::span<const Kernel> kernels, std::span<KernelRecord> records) {
-  struct Turn {
-    std::uint32_t block = 0, step = 0, steps = 0;
-  };
-  Step step;
-  for (std::size_t k = 0; k < kernels.size(); ++k) {
-    const Kernel& kernel = kernels[k];
-    const std::uint32_t places =
-        kernel.unit == Unit::copy_engine ? 1 : spec.sms * std::min(std::max(1U, kernel.blocks_per_sm), spec.max_blocks_per_sm);
-    std::uint32_t placed = 0;
-    std::vector<Turn> turns;
-    for (; placed < std::min(places, kernel.grid); ++placed) turns.push_back({placed, 0, kernel.program->steps(placed)});
-    std::uint32_t running = placed;
-    while (running > 0) {
-      for (std::size_t i = 0; i < turns.size(); ++i) {
-        Turn& turn = turns[i];
-        if (turn.step == turn.steps) continue;
-        const Requester who{kernel.unit == Unit::copy_engine ? spec.sms : static_cast<std::uint32_t>(i % spec.sms), &records[k].q,
-                            &records[k].cache};
-        step.clear();
-        kernel.program->fill(turn.block, turn.step, step);
-        if (!step.loads.empty()) memory.access(step.loads, who, 0);
-        if (!step.stores.empty()) memory.access(step.stores, who, 0);
-        if (++turn.step < turn.steps) continue;
-        if (placed < kernel.grid) {
-          turn = {placed, 0, kernel.program->steps(placed)};
-          ++placed;
-        } else {
-          --running;
-        }
-      }
-    }
-  }
 }
 
 }  // namespace rooftrace
