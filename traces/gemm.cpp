@@ -31,12 +31,19 @@ std::uint64_t padded(std::uint64_t rows, std::uint32_t block) {
   return std::min<std::uint64_t>(block, ceil_div(rows, unit) * unit);
 }
 
-/// The tensor pipe's time that reads of shared memory take: every warp tile of 64 rows reads its rows of A and all of B; where warps load
-/// registers (no clusters), tiles of 64 x 64 each read both.
+/// Two blocks of a cluster, on two SMs, compute as one: each has its rows of A and half of their B, which the instruction reads from both
+/// (tcgen05.mma with cta_group::2, PTX ISA). So of B half is delivered to each, not all of it to both.
+bool works_in_pairs(const DeviceShape& gpu, const GemmTiling& t) {
+  return tensor_rows(gpu) > 64 && t.cluster_m % 2 == 0;
+}
+
+/// The tensor pipe's time that reads of shared memory take: every instruction reads its rows of A (tensor_rows) and all of B; where warps
+/// load registers (no clusters), tiles of 64 x 64 each read both.
 double shared_memory_share(const DeviceShape& gpu, const GemmProblem& problem, const GemmTiling& t) {
   constexpr double kSharedBytesPerClock = 128;
-  const double a = t.block_m * bytes_per_element(problem.a.type), b = t.block_n * bytes_per_element(problem.b.type);
-  const double by_m = std::max(1.0, t.block_m / 64.0), by_n = gpu.max_cluster >= 2 ? 1.0 : std::max(1.0, t.block_n / 64.0);
+  const double a = t.block_m * bytes_per_element(problem.a.type);
+  const double b = t.block_n * bytes_per_element(problem.b.type) / (works_in_pairs(gpu, t) ? 2 : 1);
+  const double by_m = std::max(1.0, t.block_m / tensor_rows(gpu)), by_n = gpu.max_cluster >= 2 ? 1.0 : std::max(1.0, t.block_n / 64.0);
   const double rate = tensor_flop_per_clock(gpu) * 2 / bytes_per_element(problem.tensor_type);
   const double clocks = 2.0 * t.block_m * t.block_n / rate;
   return std::min(1.0, (a * by_n + b * by_m) / kSharedBytesPerClock / clocks);
@@ -64,6 +71,7 @@ class GemmProgram final : public BlockProgram {
         clusters_m_(static_cast<std::uint32_t>(ceil_div(tiles_m_, t_.cluster_m))),
         clusters_n_(static_cast<std::uint32_t>(ceil_div(tiles_n_, t_.cluster_n))),
         cluster_(t_.cluster_m * t_.cluster_n),
+        pairs_(works_in_pairs(gpu, t_)),
         k_tiles_(static_cast<std::uint32_t>(ceil_div(k_, t_.block_k))),
         group_m_(std::max(1U, t_.group_m / t_.cluster_m)),
         add_c_(problem.add_c && t_.split_k == 1),
@@ -143,8 +151,9 @@ class GemmProgram final : public BlockProgram {
     const Share a = share_of(rows_m, in_n, along_n);
     const Share b = share_of(rows_n, in_m, along_m);
     a_.push(out.loads, m0 + a.first, a.count, k0, kn, along_n);
-    b_.push(out.loads, n0 + b.first, b.count, k0, kn, along_m);
-    if (scale_cols_ != 0) load_scales(out, n0 + b.first, b.count, k0, kn, step == 0, along_m);
+    const std::uint32_t copies_b = pairs_ ? (along_m + 1) / 2 : along_m;
+    b_.push(out.loads, n0 + b.first, b.count, k0, kn, copies_b);
+    if (scale_cols_ != 0) load_scales(out, n0 + b.first, b.count, k0, kn, step == 0, copies_b);
     const auto flop = [kn](std::uint64_t rows, std::uint64_t cols) {
       return 2.0 * static_cast<double>(rows * cols) * static_cast<double>(kn);
     };
@@ -194,7 +203,9 @@ class GemmProgram final : public BlockProgram {
 
   GemmTiling t_;
   std::uint64_t m_, n_, k_;
-  std::uint32_t tiles_m_, tiles_n_, clusters_m_, clusters_n_, cluster_, k_tiles_, group_m_;
+  std::uint32_t tiles_m_, tiles_n_, clusters_m_, clusters_n_, cluster_;
+  bool pairs_;
+  std::uint32_t k_tiles_, group_m_;
   bool add_c_, add_bias_;
   TileOperand bias_, a_, b_, c_load_, out_, scales_;
   std::uint64_t scale_cols_;

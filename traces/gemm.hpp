@@ -5,9 +5,9 @@
 // is padding); the main loop reaches the share of the tensor rate that shared memory feeds. After its last k-step comes the epilogue:
 // CUDA-core work on every element, and the stores of block_m x block_n of C. Weights narrower than the tensor cores' type are widened on
 // the CUDA cores. Rows beyond m or n are not loaded. Multicast in a cluster: A tiles are shared by the cluster's blocks along n, B tiles by
-// those along m; each block asks for its share. split_k > 1: `split_k` blocks share one output tile; each stores an fp32 partial tile to
-// `workspace`, and a second kernel (make_split_k_reduce) sums. Not modeled: swizzles inside shared memory, register-level bank effects,
-// stream-K.
+// those along m; each block asks for its share; on Blackwell's data-centre parts two blocks along m compute as one. split_k > 1: `split_k`
+// blocks share one output tile; each stores an fp32 partial tile to `workspace`, and a second kernel (make_split_k_reduce) sums. Not
+// modeled: swizzles inside shared memory, register-level bank effects, stream-K.
 #pragma once
 
 #include <cstdint>
@@ -67,8 +67,8 @@ void check_gemm_tiling(const DeviceShape& gpu, const GemmProblem& problem, const
                                             DataType activations);
 
 /// Which kernels a library has for machines with clusters. Of 2023 (cuBLAS 12.0 to 12.3, kernels named sm90_xmma_gemm ... segment_k_off):
-/// tiles 64, 128 or 256 wide and no split of k above 64 rows. Later ones (nvjet) have widths between and split. Names and splits from
-/// memory.
+/// tiles 64, 128 or 256 wide, clusters of two blocks (CUTLASS 3 names them 2x1x1 and 1x2x1) and no split of k above 64 rows. Later ones
+/// (nvjet) have widths between, clusters of more and split. Splits from memory.
 enum class GemmLibrary : std::uint8_t { current, of_2023 };
 
 /// What a library that tries its kernels would try: the best tiling of the rule of each tile shape (block_m, block_n), best first, at most

@@ -1,4 +1,5 @@
-// Rows in the root group, scores in the group "summary": one dimension each, so that each opens as one dataset.
+// Rows in the root group, scores in the group "summary", knees of read curves in "knee": one dimension each, so that each opens as one
+// dataset.
 #include "sim/app/report_hdf5_validation.hpp"
 
 #include <fmt/format.h>
@@ -110,6 +111,19 @@ void write_summary(h5::Group summary, const Scores& scores) {
   write_errors(summary, scores, "wave_", "lock-step waves", &GroupScore::wave);
 }
 
+void write_knees(h5::Group group, const std::vector<Knee>& knees) {
+  group.coordinate("gpu", column<std::string>(knees, [](const Knee& k) { return k.hardware; }), "GPU whose read curve has a knee");
+  const auto bytes = [&](const char* name, const char* long_name, const auto& get) {
+    group.variable(name, {"gpu"}, column<double>(knees, get), {"B", long_name});
+  };
+  bytes("measured", "size at which the measured rate falls through the mean of its plateaus",
+        [](const Knee& k) { return k.measured.bytes; });
+  bytes("measured_lower", "largest row's size below the measured knee", [](const Knee& k) { return k.measured.lower; });
+  bytes("measured_upper", "smallest row's size above the measured knee", [](const Knee& k) { return k.measured.upper; });
+  bytes("simulated", "the same of the simulated rate", [](const Knee& k) { return k.simulated.bytes; });
+  group.variable("error", {"gpu"}, column<double>(knees, [](const Knee& k) { return k.error(); }), {"", "simulated / measured - 1"});
+}
+
 }  // namespace
 
 std::string validation_h5(const std::vector<ScoredRow>& rows, const Scores& scores, const ValidationOrigin& origin) {
@@ -117,6 +131,7 @@ std::string validation_h5(const std::vector<ScoredRow>& rows, const Scores& scor
     write_provenance(root, rows, scores, origin);
     write_rows(root, rows);
     if (!scores.groups.empty()) write_summary(root.child("summary"), scores);
+    if (!scores.knees.empty()) write_knees(root.child("knee"), scores.knees);
   });
 }
 

@@ -66,7 +66,8 @@ Prediction predict_elementwise(const SuiteRow& row, Bench& bench) {
   }
   const Protocol& protocol = protocol_of(row);
   Experiment e;
-  e.warm = protocol.repeats_buffers;
+  // Bandwidths are those of kernels repeated on the same arrays: what one leaves dirty in L2 is written while the next one runs.
+  e.warm = protocol.repeats_buffers || (stream != nullptr && row.text("quantity") == "bandwidth_GBps");
   e.key = fmt::format("elementwise {} {} {} {}x{}", e.warm, op, row.text("dtype"), rows, cols);
   double amount = static_cast<double>(bytes);
   if (stream != nullptr) {

@@ -1,8 +1,7 @@
 // gemm: time and bytes of one GEMM, by a kernel of known tiles or by a library's best.
 //
 // `cublas` stands for the best of a library: of the tilings in library() the one that the simulation finds fastest. Operands start outside
-// the cache: measured buffers rotate or other kernels run between. fp8: both operands in fp8; the scale is cleared, found, and the
-// activations quantised from 16 bit in three kernels before, as the measured calls do (TensorRT-LLM, cudaFp8Utils.cu, dynamic, per tensor).
+// the cache: measured buffers rotate or other kernels run between. What a dtype stands for is one table, formats().
 #include <fmt/format.h>
 
 #include <charconv>
@@ -15,22 +14,52 @@
 namespace rooftrace {
 namespace {
 
-struct Types {
+/// What runs before a GEMM whose activations are narrower than 16 bit, unless the measured call was handed narrow ones.
+enum class Quantise : std::uint8_t { none, fixed, dynamic };
+
+struct Format {
   DataType a, b, c, tensor;
+  Quantise quantise = Quantise::none;
+  std::uint32_t group = 0;  ///< Elements of a row of B that share a scale; 0: no scales, or too few to count.
+  DataType scale = DataType::bf16;
 };
 
-Types types_of(const SuiteRow& row) {
-  const std::string& word = row.text("dtype");
-  if (word == "w8a16") return {DataType::bf16, DataType::int8, DataType::bf16, DataType::bf16};
-  if (word == "w4a16") return {DataType::bf16, DataType::int4, DataType::bf16, DataType::bf16};
+/// fp8: one scale per tensor, found before: cleared, found, activations quantised in three kernels, as the measured calls do (TensorRT-LLM,
+/// cudaFp8Utils.cu, dynamic, per tensor). With a scale that is known, or found per row or group while quantising, that is one kernel. Of
+/// the scales only those of B are read, and not those of fp8_block (one of 16,384 elements); rates that block scales cost are not modeled.
+const std::map<std::string, Format>& formats() {
+  using enum DataType;
+  static const std::map<std::string, Format> table = {{"w8a16", {bf16, int8, bf16, bf16}},
+                                                      {"int8_wo", {bf16, int8, bf16, bf16}},
+                                                      {"w4a16", {bf16, int4, bf16, bf16, Quantise::none, 128}},
+                                                      {"int4_wo", {bf16, int4, bf16, bf16, Quantise::none, 128}},
+                                                      {"w4a16g32", {bf16, int4, bf16, bf16, Quantise::none, 32}},
+                                                      {"w4a16_mxfp4", {bf16, fp4, bf16, bf16, Quantise::none, 32, fp8}},
+                                                      {"fp8", {fp8, fp8, bf16, fp8, Quantise::dynamic}},
+                                                      {"fp8_static", {fp8, fp8, bf16, fp8, Quantise::fixed}},
+                                                      {"fp8_block", {fp8, fp8, bf16, fp8, Quantise::fixed}},
+                                                      {"fp8_ootb", {fp8, fp8, bf16, fp8, Quantise::dynamic}},
+                                                      {"w4afp8", {fp8, int4, bf16, fp8, Quantise::fixed, 128}},
+                                                      {"w4a8", {fp8, int4, bf16, fp8, Quantise::fixed, 128}},
+                                                      {"int8", {int8, int8, bf16, int8, Quantise::fixed}},
+                                                      {"w8a8", {int8, int8, bf16, int8, Quantise::fixed}},
+                                                      {"sq", {int8, int8, bf16, int8, Quantise::fixed}},
+                                                      {"fp4", {fp4, fp4, bf16, fp4, Quantise::fixed, 16, fp8}},
+                                                      {"nvfp4", {fp4, fp4, bf16, fp4, Quantise::fixed, 16, fp8}},
+                                                      {"mxfp4", {fp4, fp4, bf16, fp4, Quantise::fixed, 32, fp8}}};
+  return table;
+}
+
+Format format_of(const SuiteRow& row) {
+  const auto known = formats().find(row.text("dtype"));
+  if (known != formats().end()) return known->second;
   const DataType type = row.data_type("dtype");
-  const DataType out = bytes_per_element(type) < 2 ? DataType::bf16 : type;
-  return {type, type, out, type};
+  return {type, type, bytes_per_element(type) < 2 ? DataType::bf16 : type, type};
 }
 
 struct Shape {
   std::uint64_t m, n, k;
-  Types types;
+  Format types;
 };
 
 GemmProblem problem_of(const Shape& s, const GemmTiling& tiling, Operands& operands) {
@@ -38,17 +67,25 @@ GemmProblem problem_of(const Shape& s, const GemmTiling& tiling, Operands& opera
   p.a = operands.matrix(s.m, s.k, s.types.a);
   p.b = operands.matrix(s.n, s.k, s.types.b, TensorRole::weights);
   p.c = operands.matrix(s.m, s.n, s.types.c);
+  if (s.types.group > 0) {
+    p.b_scales = operands.matrix(s.n, (s.k + s.types.group - 1) / s.types.group, s.types.scale, TensorRole::weights);
+    p.b_scales.role = TensorRole::scales;
+  }
   if (tiling.split_k > 1) p.workspace = operands.matrix(s.m * tiling.split_k, s.n, DataType::fp32);
   p.workspace.produced = true;
   p.tensor_type = s.types.tensor;
   return p;
 }
 
-Trace gemm_trace(const DeviceShape& gpu, const Shape& s, const GemmTiling& tiling, bool quantise) {
+Trace gemm_trace(const DeviceShape& gpu, const Shape& s, const GemmTiling& tiling, Quantise quantise) {
   Operands operands;
   const GemmProblem problem = problem_of(s, tiling, operands);
   std::vector<Kernel> kernels;
-  if (quantise) {
+  if (quantise == Quantise::fixed) {
+    kernels.push_back(make_activation(gpu, operands.matrix(s.m, s.k, DataType::bf16), problem.a, Activation::relu));
+    kernels.back().work = {};
+    kernels.back().label = "quantise";
+  } else if (quantise == Quantise::dynamic) {
     const Matrix wide = operands.matrix(s.m, 2 * s.k, s.types.a);  // 16 bit per element: two columns of eight.
     StreamProblem clear;
     clear.destinations = {operands.range(256)};
@@ -71,7 +108,7 @@ Trace gemm_trace(const DeviceShape& gpu, const Shape& s, const GemmTiling& tilin
   return trace_of(std::move(kernels), operands);
 }
 
-GemmTiling tiled(const SuiteRow& row, const DeviceShape& gpu, const Types& types) {
+GemmTiling tiled(const SuiteRow& row, const DeviceShape& gpu, const Format& types) {
   GemmTiling t;
   t.block_m = static_cast<std::uint32_t>(row.integer("block_m", 1, 4096));
   t.block_n = static_cast<std::uint32_t>(row.integer("block_n", 1, 4096));
@@ -109,7 +146,7 @@ std::vector<GemmTiling> library(const DeviceShape& gpu, const Shape& s, GemmLibr
 Prediction predict_gemm(const SuiteRow& row, Bench& bench) {
   const MachineSpec& machine = bench.machine(row.text("hardware"));
   const DeviceShape gpu = machine.shape();
-  const Shape s{row.integer("m", 1, kMostElements), row.integer("n", 1, kMostElements), row.integer("k", 1, kMostElements), types_of(row)};
+  const Shape s{row.integer("m", 1, kMostElements), row.integer("n", 1, kMostElements), row.integer("k", 1, kMostElements), format_of(row)};
   const std::string& word = row.text("dtype");
   const std::string& kernel = row.text("kernel");
   std::vector<GemmTiling> tilings;
@@ -120,11 +157,15 @@ Prediction predict_gemm(const SuiteRow& row, Bench& bench) {
   } else {
     unknown_word(row, "kernel", "tiled, cublas");
   }
-  const bool quantise = kernel == "cublas" && word == "fp8";
+  if (!machine.sm.tensor_peak.contains(s.types.tensor)) {
+    throw RowSkipped(fmt::format("{}: the tensor cores of {} have no {}", word, machine.name, name(s.types.tensor)));
+  }
+  const Quantise quantise = kernel == "cublas" && !protocol_of(row).narrow_operands ? s.types.quantise : Quantise::none;
   const Outcome* best = nullptr;
   for (const GemmTiling& tiling : tilings) {
     Experiment e;
-    e.key = fmt::format("gemm {} {} {}x{}x{} {} per SM {}", kernel, word, s.m, s.n, s.k, tiling.text(), tiling.blocks_per_sm);
+    e.key = fmt::format("gemm {} {} {} {}x{}x{} {} per SM {}", kernel, word, static_cast<int>(quantise), s.m, s.n, s.k, tiling.text(),
+                        tiling.blocks_per_sm);
     e.trace = [=](const DeviceShape& shape) { return gemm_trace(shape, s, tiling, quantise); };
     const Outcome& outcome = bench.run(machine, e);
     if (best == nullptr || outcome.seconds < best->seconds) best = &outcome;

@@ -10,31 +10,32 @@ namespace rooftrace {
 
 namespace {
 
-/// Block b reads chunk b modulo the number of chunks. The first wave of blocks is cut short by a different amount each, so that blocks are
-/// out of step as they are after a thousand waves: a simulated machine has no jitter that would bring them there.
+/// The measured program (gpu-l2-cache/main.cu): block b has chunk b modulo the number of chunks, and chunks are interleaved: in step i a
+/// block reads piece i of all its steps, 8 B by each of 1,024 threads, and consecutive chunks' pieces lie side by side. The first wave of
+/// blocks is cut short by a different amount each, so that blocks are out of step as they are after a thousand waves: a simulated machine
+/// has no jitter that would bring them there.
 class ReadSweep final : public BlockProgram {
  public:
-  ReadSweep(const ByteRange& range, std::uint64_t chunk, std::uint64_t resident) : range_(range), chunk_(chunk), resident_(resident) {}
+  ReadSweep(const ByteRange& range, std::uint64_t chunk, std::uint64_t resident)
+      : range_(range), chunk_(chunk), chunks_(range.bytes / chunk), piece_(std::min(chunk, kPiece)), resident_(resident) {}
 
-  [[nodiscard]] std::uint64_t bytes_of(std::uint64_t block) const {
-    if (block >= resident_) return chunk_;
-    return std::max<std::uint64_t>(chunk_ * (block + 1) / resident_ / 128, 1) * 128;
-  }
   [[nodiscard]] std::uint32_t steps(std::uint32_t block) const override {
-    return static_cast<std::uint32_t>((bytes_of(block) + kStep - 1) / kStep);
+    const std::uint64_t all = (chunk_ + piece_ - 1) / piece_;
+    return static_cast<std::uint32_t>(block >= resident_ ? all : std::max<std::uint64_t>(all * (block + 1) / resident_, 1));
   }
   void fill(std::uint32_t block, std::uint32_t step, Step& out) const override {
-    const std::uint64_t offset = std::uint64_t{step} * kStep;
+    const std::uint64_t before = std::uint64_t{step} * piece_;  // Of the block's chunk.
+    const std::uint64_t bytes = std::min(piece_, chunk_ - before);
     Access& access = out.loads.emplace_back();
-    access.address = range_.address + block % (range_.bytes / chunk_) * chunk_ + offset;
-    access.row_bytes = static_cast<std::uint32_t>(std::min(kStep, bytes_of(block) - offset));
-    access.pitch = access.row_bytes;
+    access.address = range_.address + before * chunks_ + block % chunks_ * bytes;
+    access.row_bytes = static_cast<std::uint32_t>(bytes);
+    access.pitch = bytes;
   }
 
  private:
-  static constexpr std::uint64_t kStep = 16384;
+  static constexpr std::uint64_t kPiece = 8192;
   ByteRange range_;
-  std::uint64_t chunk_, resident_;
+  std::uint64_t chunk_, chunks_, piece_, resident_;
 };
 
 struct Sweep {
@@ -47,8 +48,8 @@ Trace sweep_trace(const DeviceShape& gpu, const Sweep& s) {
   Kernel kernel;
   kernel.label = "read sweep";
   kernel.grid = static_cast<std::uint32_t>(s.blocks);
-  kernel.blocks_per_sm = 2;  // 1,024 threads each.
-  kernel.depth = 2;
+  kernel.blocks_per_sm = 2;  // 1,024 threads each, so 32 registers: room for about eight loads under way.
+  kernel.depth = 8;
   kernel.footprint.push_back({TensorRole::activations, Home::local, s.bytes, 0, false});
   kernel.program = std::make_shared<ReadSweep>(range, s.chunk, std::uint64_t{gpu.sms} * kernel.blocks_per_sm);
   return trace_of({kernel}, operands);
@@ -146,7 +147,8 @@ Prediction predict_latency(const SuiteRow& row, Bench& bench) {
 Prediction predict_transfer(const SuiteRow& row, Bench& bench) {
   const MachineSpec& machine = bench.machine(row.text("hardware"));
   const std::uint64_t bytes = row.integer("bytes", 1, 1ULL << 36);
-  const std::string& path = row.text("path");
+  const std::string& link = row.text("path");
+  const std::string path = link == "c2c" || link == "nvlink-c2c" || link == "nvlink_c2c" ? "pcie" : link;  // The level that is called pcie.
   const std::string& direction = row.text("direction");
   if (row.text("quantity") != "bandwidth_GBps") unknown_word(row, "quantity", "bandwidth_GBps");
   Home from = Home::local, to = Home::local;
@@ -158,7 +160,7 @@ Prediction predict_transfer(const SuiteRow& row, Bench& bench) {
     from = Home::peer;
     if (machine.nvlink.bandwidth <= 0) throw RowSkipped("the machine has no NVLink");
   } else {
-    unknown_word(row, path == "pcie" ? "direction" : "path", path == "pcie" ? "h2d, d2h" : "pcie, nvlink");
+    unknown_word(row, path == "pcie" ? "direction" : "path", path == "pcie" ? "h2d, d2h" : "pcie, c2c, nvlink");
   }
   const std::string& memory = row.text("host_memory");
   const bool pageable = path == "pcie" && memory == "pageable";

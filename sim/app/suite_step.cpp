@@ -1,16 +1,19 @@
 // step and ceiling: whole steps of a model as a serving engine reports them.
 //
 // A decode step stands for its average over a generation: half of the output is in the cache. A prefill of more than 8,192 tokens is
-// processed in equal parts of whole sequences, as engines that bound a step's tokens do. A sequence may be longer than the positions a
-// model was trained for, up to four times, unless they are rows of a table: RoPE and ALiBi compute any position. Under continuous batching
-// every request's prefill runs between the decode steps of the others: with c requests in flight and o tokens each, a token waits for
-// (c - 1) / o prefills beside its own step. A prefill makes the first token, so a total time is a prefill and o - 1 decode steps. What the
-// engine's host adds is one table (suite_engines.cpp).
+// processed in equal parts of whole sequences, as engines that bound a step's tokens do; where such a part takes too many cache lines to
+// simulate, a quarter stands for it, down to one sequence: time goes with the tokens when they are thousands. A sequence may be longer
+// than the positions a model was trained for, up to four times, unless they are rows of a table: RoPE and ALiBi compute any position. Under
+// continuous batching every request's prefill runs between the decode steps of the others: with c requests in flight and o tokens each, a
+// token waits for (c - 1) / o prefills beside its own step. A prefill makes the first token, so a total time is a prefill and o - 1 decode
+// steps. What the engine's host adds is one table (suite_engines.cpp).
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <stdexcept>
+#include <string_view>
 
 #include "sim/app/suite_engines.hpp"
 #include "sim/app/suite_kernels.hpp"
@@ -27,21 +30,38 @@ struct Setup {
   const MachineSpec& machine;
   ModelSpec model;
   WorkloadOptions options;
-  std::string hardware, engine;
+  std::string hardware, engine, collective;
   std::string words;  ///< What else distinguishes the experiment.
 };
 
+/// How weights or the cache are stored. What engines compute in beside them is theirs (WorkloadOptions): weights in 8-bit integers are
+/// widened.
 DataType stored_type(const SuiteRow& row, const std::string& column, DataType otherwise) {
-  std::string word = row.text(column);
+  const std::string& word = row.text(column);
   if (word.empty()) return otherwise;
-  if (word.starts_with("w8a16")) return DataType::int8;
-  if (word.starts_with("w4a16")) return DataType::int4;
+  const auto starts = [&word](const char* with) { return word.starts_with(with); };
+  if (starts("w8a16") || starts("w8a8") || starts("int8")) return DataType::int8;
+  if (starts("w4a16") || starts("w4a8") || starts("int4") || starts("awq") || starts("gptq")) return DataType::int4;
+  if (starts("fp8")) return DataType::fp8;  // fp8_block, fp8_static, fp8_e4m3 ...
   return row.data_type(column);
+}
+
+/// Of "w4a16g32": 32; 0: a scale for a whole row.
+std::uint32_t weight_group(const SuiteRow& row) {
+  const std::string& word = row.text("weights");
+  const std::size_t g = word.find('g');
+  if (!word.starts_with("w") || g == std::string::npos) return 0;
+  std::uint32_t group = 0;
+  const auto [stop, error] = std::from_chars(word.data() + g + 1, word.data() + word.size(), group);
+  if (error != std::errc{} || stop != word.data() + word.size() || group == 0)
+    unknown_word(row, "weights", "w8a16, w4a16, w4a16gN and types");
+  return group;
 }
 
 Setup setup_of(const SuiteRow& row, Bench& bench) {
   const std::string& model = row.text("model");
-  Setup s{bench.machine(row.text("hardware")), bench.model(model), {}, row.text("hardware"), row.text("engine"), {}};
+  Setup s{
+      bench.machine(row.text("hardware")), bench.model(model), {}, row.text("hardware"), row.text("engine"), row.text("collective"), {}};
   WorkloadOptions& o = s.options;
   o.weights = stored_type(row, "weights", DataType::bf16);
   o.kv = stored_type(row, "kv", DataType::bf16);
@@ -49,9 +69,12 @@ Setup setup_of(const SuiteRow& row, Bench& bench) {
   o.tp = static_cast<std::uint32_t>(row.integer_or("tp", 1, 1024, 1));
   if (o.tp > s.machine.node.gpus) throw RowSkipped(fmt::format("tp {}, but a node has {} GPUs", o.tp, s.machine.node.gpus));
   o.attention_engine = attention_engine_of(s.engine, s.machine.shape().max_cluster >= 2);
-  if (row.text("collective") == "nccl") o.all_reduce.algorithm = AllReduce::nccl;
-  s.words =
-      fmt::format("{} {} {} {} {} {}", model, row.text("weights"), row.text("kv"), o.tp, row.text("collective"), name(o.attention_engine));
+  o.experts_for_a100 = experts_for_a100(s.engine);
+  o.separate_residual = row.has("source") && separate_residual(row.text("source"));
+  o.weight_group = weight_group(row);
+  if (s.collective == "nccl") o.all_reduce.algorithm = AllReduce::nccl;
+  s.words = fmt::format("{} {} {} {} {} {}{}{}", model, row.text("weights"), row.text("kv"), o.tp, row.text("collective"),
+                        name(o.attention_engine), o.experts_for_a100 ? " a100" : "", o.separate_residual ? " separate" : "");
   return s;
 }
 
@@ -65,7 +88,8 @@ const Outcome& run_stage_of(Bench& bench, const Setup& s, const WorkloadOptions&
   check_workload(model, options);
   Experiment e;
   if (std::uint64_t{options.batch} * length > kMostTokens) throw RowSkipped("too long: more than 2^26 tokens in the cache");
-  e.key = fmt::format("step {} {} {} {}", s.words, name(options.stage), options.batch, length);
+  e.key =
+      fmt::format("step {}{} {} {} {}", s.words, options.tiling.empty() ? "" : " " + s.engine, name(options.stage), options.batch, length);
   e.stage = options.stage;
   e.tokens = std::uint64_t{options.batch} * (decode ? 1 : length);
   e.whole_step = true;
@@ -83,7 +107,10 @@ void add(Outcome& sum, const Outcome& part, double times) {
 
 /// A step and what its host does. The bound knows no host.
 Outcome on_host(const Setup& s, Outcome step, Stage stage) {
-  if (step.seconds > 0) step.seconds = with_host(step.seconds, s.engine, s.hardware, stage, s.model.layers);
+  if (step.seconds <= 0) return step;
+  // An all-reduce after attention and one after the FFN.
+  if (s.options.tp > 1) step.seconds += stream_events(s.engine, s.collective, s.machine.launch.kernel_gap, 2 * s.model.layers);
+  step.seconds = with_host(step.seconds, s.engine, s.hardware, stage, s.model.layers);
   return step;
 }
 
@@ -91,6 +118,7 @@ Outcome decode_step(Bench& bench, const Setup& s, double batch, std::uint64_t co
   WorkloadOptions options = s.options;
   options.stage = Stage::decode;
   options.batch = static_cast<std::uint32_t>(std::max(1.0, std::round(batch)));
+  options.tiling = own_tilings(s.engine, options.weights, options.batch);
   options.context = static_cast<std::uint32_t>(std::max<std::uint64_t>(context, 1));
   Outcome sum;
   add(sum, on_host(s, run_stage_of(bench, s, options), Stage::decode), 1);
@@ -99,13 +127,22 @@ Outcome decode_step(Bench& bench, const Setup& s, double batch, std::uint64_t co
 
 Outcome prefill(Bench& bench, const Setup& s, double batch, std::uint64_t prompt) {
   const auto sequences = static_cast<std::uint64_t>(std::max(1.0, std::round(batch)));
-  const std::uint64_t together = std::clamp<std::uint64_t>(kPrefillTokens / prompt, 1, sequences);
+  std::uint64_t together = std::clamp<std::uint64_t>(kPrefillTokens / prompt, 1, sequences);
   WorkloadOptions options = s.options;
   options.stage = Stage::prefill;
-  options.batch = static_cast<std::uint32_t>(together);
   options.prompt = static_cast<std::uint32_t>(prompt);
   Outcome sum;
-  add(sum, on_host(s, run_stage_of(bench, s, options), Stage::prefill), static_cast<double>(sequences) / static_cast<double>(together));
+  while (true) {
+    options.batch = static_cast<std::uint32_t>(together);
+    try {
+      const Outcome& part = run_stage_of(bench, s, options);
+      add(sum, on_host(s, part, Stage::prefill), static_cast<double>(sequences) / static_cast<double>(together));
+      break;
+    } catch (const RowSkipped& skipped) {
+      if (together == 1 || !std::string_view(skipped.what()).starts_with("too long:")) throw;
+      together = (together + 3) / 4;
+    }
+  }
   return sum;
 }
 
@@ -184,7 +221,7 @@ Prediction predict_ceiling(const SuiteRow& row, Bench& bench) {
   p.bound = 0;
   for (std::uint32_t t = 1; t <= given.options.tp; ++t) {
     if (given.options.tp % t != 0) continue;
-    Setup s{machine, given.model, given.options, given.hardware, given.engine, {}};
+    Setup s{machine, given.model, given.options, given.hardware, given.engine, given.collective, {}};
     const std::uint32_t parts = row.has("batch") ? std::min(given.options.tp / t, batch) : given.options.tp / t;
     s.options.stage = Stage::decode;
     s.options.context = 1;

@@ -67,8 +67,8 @@ Asks asks_of(const Trace& trace) {
 
 /// What the memories read of the SMs; the rest of it is in the engine's spec, or only described.
 void add_sm(Bits& key, const SmSpec& sm, bool timed) {
-  const auto& [count, gpcs, clock, peak_clock, tensor_clock, tensor_peak, cuda_peak, sfu, shared, shared_per_block, l1, l1_latency, port,
-               max_blocks, cluster, async] = sm;
+  const auto& [count, gpcs, clock, peak_clock, tensor_clock, tensor_share_8bit, tensor_peak, cuda_peak, sfu, shared, shared_per_block, l1,
+               l1_latency, port, max_blocks, cluster, async] = sm;
   key.add(count, gpcs);
   if (timed) key.add(port);
 }
@@ -112,11 +112,11 @@ void add_engine(Bits& key, const EngineSpec& engine, const Asks& asks, bool time
 
 std::string trace_key(const Scenario& scenario, const WorkloadOptions& stage, bool all) {
   const DeviceShape shape = device_shape(scenario.machine, stage.tp);
-  const auto& [sms, shared_sm, shared_block, max_blocks, l2, line, sector, cluster, async, capability, peers, fp8] = shape;
+  const auto& [sms, shared_sm, shared_block, max_blocks, l2, line, sector, cluster, async, capability, peers, fp8, fp4, rate] = shape;
   const auto& [bandwidth, nvlink, all_to_all, switch_reduces] = peers;
   Bits key;
   key.add(model_yaml(scenario.model), workload_yaml({stage}), sms, shared_sm, shared_block, max_blocks, l2, line, sector, cluster, async,
-          capability, fp8);
+          capability, fp8, fp4, rate);
   if (all || stage.tp > 1) key.add(bandwidth, nvlink, all_to_all, switch_reduces);
   return std::move(key).text();
 }

@@ -114,7 +114,13 @@ std::uint64_t SuiteRow::integer_or(const std::string& column, std::uint64_t low,
 }
 
 DataType SuiteRow::data_type(const std::string& column) const {
-  const auto type = data_type_from(text(column));
+  // As frameworks and tables of measurements spell them.
+  static const std::map<std::string, std::string> aliases = {
+      {"float64", "fp64"}, {"double", "fp64"},   {"float32", "fp32"}, {"float", "fp32"}, {"float16", "fp16"},
+      {"half", "fp16"},    {"bfloat16", "bf16"}, {"float8", "fp8"},   {"e4m3", "fp8"},   {"fp8_e4m3", "fp8"},
+      {"fp8_e5m2", "fp8"}, {"nvfp4", "fp4"},     {"mxfp4", "fp4"}};
+  const auto alias = aliases.find(text(column));
+  const auto type = data_type_from(alias == aliases.end() ? text(column) : alias->second);
   if (!type) throw RowSkipped(fmt::format("{}: no data type {}", column, quoted_word(text(column))));
   return *type;
 }

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sim/app/table.hpp"
+#include "sim/app/validate_knee.hpp"
 #include "sim/core/error.hpp"
 
 namespace rooftrace {
@@ -75,6 +76,11 @@ std::string validation_text(const Scores& scores) {
   std::string text = table.text();
   text += fmt::format("\n{} rows: {} scored, {} skipped, {} flagged; beyond the bound: {} simulated, {} measured.\n", scores.rows,
                       scores.ok, scores.skipped, scores.flagged, scores.simulated_beyond_bound, scores.measured_beyond_bound);
+  for (const Knee& knee : scores.knees) {
+    text += fmt::format("knee of {}: {:.1f} MB measured (between {:.3g} and {:.3g} MB), {:.1f} MB simulated: {:+.1f} % (goal {:.0f} %)\n",
+                        printable(knee.hardware), knee.measured.bytes / 1e6, knee.measured.lower / 1e6, knee.measured.upper / 1e6,
+                        knee.simulated.bytes / 1e6, knee.error() * 100, kKneeGoal * 100);
+  }
   for (const SkipCount& skip : scores.skips) {
     text += fmt::format("skipped: {} {}, {} row{}: {}\n", skip.kind, printable(skip.hardware), skip.rows, skip.rows == 1 ? "" : "s",
                         skip.reason);
@@ -108,6 +114,15 @@ std::string validation_json(const Scores& scores) {
     group["simulated_beyond_bound"] = g.simulated_beyond_bound;
     group["measured_beyond_bound"] = g.measured_beyond_bound;
     json["groups"].push_back(std::move(group));
+  }
+  json["knees"] = Json::array();
+  for (const Knee& k : scores.knees) {
+    json["knees"].push_back({{"hardware", k.hardware},
+                             {"measured_bytes", k.measured.bytes},
+                             {"between_bytes", {k.measured.lower, k.measured.upper}},
+                             {"simulated_bytes", k.simulated.bytes},
+                             {"error", k.error()},
+                             {"goal", kKneeGoal}});
   }
   json["skips"] = Json::array();
   for (const SkipCount& s : scores.skips) {

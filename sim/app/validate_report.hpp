@@ -11,7 +11,8 @@
 namespace rooftrace {
 
 [[nodiscard]] std::string validation_text(const Scores& scores);
-/// {"schema": "rooftrace-validation", "groups": [...], "skips": [...], "totals": {...}}; numbers that do not exist are null.
+/// {"schema": "rooftrace-validation", "groups": [...], "knees": [...], "skips": [...], "totals": {...}}; numbers that do not exist are
+/// null.
 [[nodiscard]] std::string validation_json(const Scores& scores);
 /// One line per row: id, kind, hardware, quantity, measured, low, high, simulated, bound, roofline_baseline, rel_error, status, reason,
 /// and what the baselines and groups are made of.

@@ -8,6 +8,8 @@
 #include <numeric>
 #include <tuple>
 
+#include "sim/app/validate_knee.hpp"
+
 namespace rooftrace {
 namespace {
 
@@ -133,6 +135,7 @@ Scores score_all(const std::vector<ScoredRow>& rows) {
       groups[{place(row.kind), row.prediction.group, row.hardware}].push_back(&row);
     }
   }
+  scores.knees = knees_of(rows);
   for (const auto& [key, count] : skips)
     scores.skips.push_back({suite_kinds()[static_cast<std::size_t>(std::get<0>(key))].name, std::get<1>(key), std::get<2>(key), count});
   for (const auto& [key, members] : groups) {

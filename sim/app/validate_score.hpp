@@ -53,9 +53,20 @@ struct SkipCount {
   std::string kind, hardware, reason;
   std::size_t rows = 0;
 };
+/// Where a curve of read rates falls from the cache's plateau to the memory's (validate_knee.hpp).
+struct CurveKnee {
+  double bytes = 0;
+  double lower = 0, upper = 0;  ///< Sizes of the rows between which it lies.
+};
+struct Knee {
+  std::string hardware;
+  CurveKnee measured, simulated;
+  [[nodiscard]] double error() const { return simulated.bytes / measured.bytes - 1; }
+};
 struct Scores {
   std::vector<GroupScore> groups;  ///< In the order of the kinds' table, then by group and hardware.
   std::vector<SkipCount> skips;
+  std::vector<Knee> knees;  ///< Of read_bandwidth, by GPU.
   std::size_t rows = 0, ok = 0, skipped = 0, flagged = 0, simulated_beyond_bound = 0, measured_beyond_bound = 0;
 };
 [[nodiscard]] Scores score_all(const std::vector<ScoredRow>& rows);

@@ -26,11 +26,21 @@ struct DeviceShape {
   std::uint32_t compute_capability = 80;  ///< 10 x major + minor: 80 is 8.0.
   PeerShape peers;
   bool fp8_tensor = false;  ///< Tensor cores compute in fp8; else fp8 weights are widened and computed in 16 bit.
+  bool fp4_tensor = false;  ///< Tensor cores compute in fp4.
+  double tensor_rate = 0;   ///< Dense 16-bit FLOP per clock and SM; 0: not known.
 };
 
-/// Dense 16-bit FLOP per clock and SM: 1,024 before asynchronous copies (V100), 2,048 with them (A100), 4,096 with clusters (H100).
+/// Dense 16-bit FLOP per clock and SM: what the machine says (A40 1,024, B200 8,192), else 1,024 before asynchronous copies (V100), 2,048
+/// with them (A100), 4,096 with clusters (H100).
 [[nodiscard]] inline double tensor_flop_per_clock(const DeviceShape& gpu) {
+  if (gpu.tensor_rate > 0) return gpu.tensor_rate;
   return !gpu.async_copy ? 1024 : gpu.max_cluster < 2 ? 2048 : 4096;
+}
+
+/// Rows of A that one instruction of the tensor cores takes, each reading all of its B from shared memory: 64, and 128 since Blackwell's
+/// data-centre parts (tcgen05.mma, PTX ISA; two SMs together take 256 and half of B each).
+[[nodiscard]] inline double tensor_rows(const DeviceShape& gpu) {
+  return gpu.compute_capability >= 100 && gpu.compute_capability < 120 ? 128 : 64;
 }
 
 /// How much of the sustained tensor rate a main loop reaches that needs `shared` of the tensor pipe's time for reads of shared memory (0 to
@@ -39,6 +49,12 @@ struct DeviceShape {
 /// clusters) read shared memory themselves: 8 %, assumed.
 [[nodiscard]] inline double tensor_share_of(const DeviceShape& gpu, double shared) {
   return 1 / (1 + (gpu.max_cluster >= 2 ? 0.08 : 0.12) * shared);
+}
+
+/// Share of the tensor rate that instructions of one warp (mma.sync) reach, which kernels made for A100 still use: 0.629 on Hopper, whose
+/// tensor cores only warp-group instructions fill (Luo et al. 2024, arXiv 2402.13499, from memory); data-center Blackwell assumed alike.
+[[nodiscard]] inline double warp_mma_share(const DeviceShape& gpu) {
+  return gpu.compute_capability >= 90 && gpu.compute_capability < 110 ? 0.629 : 1.0;
 }
 
 }  // namespace rooftrace

@@ -9,11 +9,13 @@
 #include "sim/engine/channel.hpp"
 #include "sim/engine/event_queue.hpp"
 #include "sim/engine/kernel_graph.hpp"
+#include "sim/engine/sm_pipes.hpp"
+#include "sim/engine/tickets.hpp"
 
 namespace rooftrace {
 namespace {
 
-enum EventKind : std::uint32_t { kLaunch, kBegin, kWork, kDone, kIssue };
+enum EventKind : std::uint32_t { kLaunch, kBegin, kWork, kDone, kIssue, kDrained };
 constexpr std::uint32_t kKindBits = 3;
 
 /// A step whose loads have been issued, or that waits to issue them.
@@ -47,12 +49,6 @@ struct KernelState {
   std::uint32_t unanswered = 0;  ///< Accesses that the memory will answer later.
   Time ready = 0;                ///< Latest end of a predecessor.
   Time end = 0;                  ///< Latest byte through so far.
-};
-
-/// An access that the memory may answer later.
-struct Ticket {
-  std::uint32_t slot = 0, life = 0, kernel = 0, step = 0;
-  bool stores = false;
 };
 
 class TimedRun {
@@ -97,6 +93,9 @@ class TimedRun {
           break;
         case kIssue:
           issue_waiting(slot, event.time);
+          break;
+        case kDrained:
+          go_on(slot, event.time);
           break;
         default:
           done(slot, event.time);
@@ -174,18 +173,12 @@ class TimedRun {
   /// Asks the memory for a step's loads or stores.
   Time ask(std::uint32_t slot, std::uint32_t step, bool stores, Time now) {
     const Block& block = blocks_[slot];
-    std::uint32_t ticket = static_cast<std::uint32_t>(tickets_.size());
-    if (!free_tickets_.empty()) ticket = free_tickets_.back();
     const Step& content = in_flight(blocks_[slot], step).step;
     KernelRecord& record = records_[block.kernel];
-    const Time ready = memory_.access(stores ? content.stores : content.loads, {block.place, &record.q, &record.cache, ticket}, now);
+    const Requester who{block.place, &record.q, &record.cache, tickets_.next()};
+    const Time ready = memory_.access(stores ? content.stores : content.loads, who, now);
     if (ready != kLater) return ready;
-    if (free_tickets_.empty()) {
-      tickets_.emplace_back();
-    } else {
-      free_tickets_.pop_back();
-    }
-    tickets_[ticket] = {slot, block.life, block.kernel, step, stores};
+    tickets_.hand_out({slot, block.life, block.kernel, step, stores, stores && content.drain > 0 ? drained(content, now) : now});
     ++states_[block.kernel].unanswered;
     return kLater;
   }
@@ -194,22 +187,25 @@ class TimedRun {
     answers_.clear();
     memory_.advance(answers_);
     for (const Answer& answer : answers_) {
-      const Ticket ticket = tickets_[answer.ticket];
-      free_tickets_.push_back(answer.ticket);
+      const Ticket ticket = tickets_.take_back(answer.ticket);
+      const Time ready = std::max(answer.ready, ticket.least);
       KernelState& state = states_[ticket.kernel];
       --state.unanswered;
-      state.end = std::max(state.end, answer.ready);
+      state.end = std::max(state.end, ready);
       Block& block = blocks_[ticket.slot];
       if (!ticket.stores) {
-        in_flight(block, ticket.step).ready = answer.ready;
-        if (block.needs_loads && ticket.step == block.current) work_when_loaded(ticket.slot, answer.ready);
+        in_flight(block, ticket.step).ready = ready;
+        if (block.needs_loads && ticket.step == block.current) work_when_loaded(ticket.slot, ready);
       } else if (block.life == ticket.life && !block.arrivals.empty()) {
-        block.arrivals[ticket.step % block.arrivals.size()] = answer.ready;
-        if (block.needs_arrival) wait(ticket.slot, answer.ready);
+        block.arrivals[ticket.step % block.arrivals.size()] = ready;
+        if (block.needs_arrival) wait(ticket.slot, ready);
       }
       if (ended(ticket.kernel)) end_kernel(ticket.kernel);
     }
   }
+
+  /// When the last byte of stores that take their time to leave is at the peer.
+  [[nodiscard]] Time drained(const Step& step, Time now) const { return now + step.drain + memory_.link_latency(Home::peer); }
 
   [[nodiscard]] bool ended(std::uint32_t k) const {
     return states_[k].running == 0 && states_[k].unanswered == 0 && states_[k].placed == kernels_[k].grid;
@@ -298,33 +294,12 @@ class TimedRun {
     issue_ahead(slot, now, buffers(kernel));
     const InFlight& flight = in_flight(block, block.current);
     Time end = std::max(now, flight.issued + flight.step.least);
-    if (block.place != scheduler_.copy_engine()) end = std::max(end, work_end(kernel, flight.step, pipes_[block.place], now));
+    if (block.place != scheduler_.copy_engine()) end = std::max(end, work_end(spec_, kernel, flight.step, pipes_[block.place], now));
     if (end == now) {
       done(slot, now);
     } else {
       schedule(end, slot, kDone);
     }
-  }
-
-  /// Sends a step's work to the pipes of its SM and returns when the last is through.
-  [[nodiscard]] Time work_end(const Kernel& kernel, const Step& step, std::array<Channel, kPipes>& pipes, Time now) const {
-    constexpr auto kTensor = static_cast<std::size_t>(Pipe::tensor), kCuda = static_cast<std::size_t>(Pipe::cuda);
-    Time end = now;
-    Channel::Cost longest = 0;
-    for (std::size_t p = 0; p < kPipes; ++p) {
-      if (p == kTensor || step.work[p] <= 0) continue;
-      double rate = spec_.rate(static_cast<Pipe>(p), kernel.tensor_type);
-      if (p == kCuda && step.work[kTensor] <= 0 && kernel.work[kTensor] <= 0) rate *= kernel.tensor_share;
-      const Channel::Cost cost = Channel::cost(step.work[p], rate);
-      longest = std::max(longest, cost);
-      end = std::max(end, pipes[p].send(now, cost));
-    }
-    const double tensor = step.work[kTensor] + step.tensor_padding;
-    if (tensor <= 0) return end;
-    Channel::Cost cost = Channel::cost(tensor, spec_.rate(Pipe::tensor, kernel.tensor_type) * kernel.tensor_share);
-    // What the tensor work does not hide keeps the tensor pipe idle, for this block and for its neighbours.
-    if (kernel.exposed > 0) cost += static_cast<Channel::Cost>(kernel.exposed * static_cast<double>(longest));
-    return std::max(end, pipes[kTensor].send(now, cost));
   }
 
   void done(std::uint32_t slot, Time now) {
@@ -333,8 +308,20 @@ class TimedRun {
     const Step& step = in_flight(block, block.current).step;
     Time through = now;
     if (!step.stores.empty()) through = ask(slot, block.current, true, now);
+    // What leaves slowly arrives no sooner than its last byte has left and crossed the link.
+    if (step.drain > 0 && through != kLater) through = std::max(through, drained(step, now));
     state.end = std::max(state.end, through == kLater ? now : through);
     if (!block.arrivals.empty()) block.arrivals[block.current % block.arrivals.size()] = through;
+    if (step.drain > 0) {
+      schedule(now + step.drain, slot, kDrained);
+    } else {
+      go_on(slot, now);
+    }
+  }
+
+  /// The stores have left the block: its next step, or its end.
+  void go_on(std::uint32_t slot, Time now) {
+    Block& block = blocks_[slot];
     if (++block.current < block.steps) {
       if (block.waiting && block.issued == block.current) {
         wait(slot, now);
@@ -376,13 +363,12 @@ class TimedRun {
   KernelGraph graph_;
   std::vector<KernelState> states_;
   BlockScheduler scheduler_;
-  std::vector<std::array<Channel, kPipes>> pipes_;
+  std::vector<SmPipes> pipes_;
   std::deque<Block> blocks_;  ///< A deque, because references stay valid while blocks are added.
   std::vector<std::uint32_t> free_;
   std::vector<std::uint32_t> open_;  ///< Launched kernels with blocks that have no place yet, oldest first.
   EventQueue events_;
-  std::vector<Ticket> tickets_;
-  std::vector<std::uint32_t> free_tickets_;
+  Tickets tickets_;
   std::vector<Answer> answers_;
   Time end_ = 0;
 };

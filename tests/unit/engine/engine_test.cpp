@@ -291,6 +291,38 @@ TEST(Engine, AStepTakesItsLeastTime) {
   }
 }
 
+// Memory takes 500, the link's latency is 700. Loads go out at 1,100, work is done and stores go out at 1,650; without a drain the next
+// loads go at once and the last byte is there at 2,150. A drain of 100 holds the next step until 1,750, and the last byte that leaves then
+// is there at 2,450; 5,000: 6,650 and 7,350. A step that waits for those stores waits for the later of the two.
+TEST(Engine, StoresTakeTheirTimeToLeave) {
+  for (const bool waits : {false, true}) {
+    for (const Time drain : {0, 100, 5000}) {
+      const auto make = [=](std::uint64_t, std::uint64_t s) {
+        Step step;
+        if (s == 1) {
+          step.loads.push_back(toy::load(1 << 10, 128));
+          step.after = waits ? 1 : 0;
+          return step;
+        }
+        step = load_and_work(0, 50);
+        step.stores.push_back(toy::store(1 << 20, 128));
+        step.drain = drain;
+        return step;
+      };
+      Kernel k = toy::kernel(1, 2, make);
+      k.longest_wait = 1;
+      FixedMemory memory(500, 700);
+      const Time end = run(spec(1), memory, {k})[0].end;
+      ASSERT_EQ(memory.calls.size(), 3U);
+      EXPECT_EQ(memory.calls[1].now, 1650);
+      const Time there = drain == 0 ? 2150 : std::max<Time>(2150, 1650 + drain + 700);
+      const Time next = waits ? there : 1650 + drain;
+      EXPECT_EQ(memory.calls[2].now, next) << drain;
+      EXPECT_EQ(end, std::max(there, next + 500)) << drain;
+    }
+  }
+}
+
 // The functional run asks for the same accesses as the timed one.
 TEST(Engine, TheFunctionalRunAsksForTheSame) {
   const auto make = [](auto b, auto s) {

@@ -1,6 +1,5 @@
-// The functional run: bytes without time.
+// The same programs without time: resident blocks take turns, one step each.
 #include <algorithm>
-#include <cstdint>
 #include <vector>
 
 #include "sim/engine/engine.hpp"
