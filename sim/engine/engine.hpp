@@ -3,7 +3,8 @@
 // Time has one owner: this class. A block's life is begin -> (loads ready -> work -> stores) per step -> leave; up to `depth` steps have
 // their loads in flight (the software pipeline). Events are "this block may go on"; lines are calls. Work takes the SM's pipes in the order
 // in which it becomes ready. A step may wait for the arrival of what its block stored before, and pause (Step). A kernel ends when its last
-// byte is through. Not modeled: instruction issue, warps, L1, clocks that move.
+// byte is through. A memory may answer an access later (Memory::advance); what needs the answer waits. Not modeled: instruction issue,
+// warps, L1, clocks that move.
 #pragma once
 
 #include <cstdint>
