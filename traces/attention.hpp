@@ -16,6 +16,14 @@ namespace rooftrace {
 
 inline constexpr std::int64_t kNoWindow = -1;
 
+// What the tensor work of a KV tile does not hide of its exp and CUDA-core work. Warp groups that take turns (FlashAttention-3): published
+// at head_dim 128, not causal: 661 TFLOP/s, 570 without turns (Shah et al. 2024, arXiv 2407.08608), which with 1,024 clocks of exp beside
+// 2,048 of tensor work per 128x128 tile is 0.5; calibrated with paged, causal calls: 0.7 (slope of the H100 rows of 8,192 and 16,384
+// queries). Two blocks that know nothing of each other (FlashAttention-2): 225 TFLOP/s on A100 (Dao 2023, arXiv 2307.08691) is 0.6, not
+// causal; calibrated with causal calls: 1.0, they fall in step (A100 rows of 16,384 queries).
+inline constexpr double kExposedInTurns = 0.7;
+inline constexpr double kExposedByChance = 1.0;
+
 struct AttentionProblem {
   std::uint32_t batch = 1;
   std::uint32_t q_heads = 1;
@@ -29,6 +37,7 @@ struct AttentionProblem {
   bool causal = true;
   Matrix q;                       ///< batch * q_len rows of q_heads * head_dim columns (the pitch may skip K and V of a fused projection).
   Matrix o;                       ///< batch * q_len rows of q_heads * v_dim() columns.
+  Matrix sums;                    ///< Prefill: logarithm of each row's sum, fp32, [batch][q_heads][q_len]; no rows: not stored.
   KvCache kv;                     ///< Paged or contiguous; at least kv_len tokens.
   std::uint64_t kv_produced = 0;  ///< The last so many tokens of K and V were written earlier in this stage.
   DataType tensor_type = DataType::bf16;  ///< What the tensor cores compute in.

@@ -81,9 +81,13 @@ class SplitProgram final : public BlockProgram {
       const auto pairs = static_cast<double>(group * (last - first));
       const double flop = (k && v ? 4.0 : 2.0) * p.head_dim;
       out.work[static_cast<std::size_t>(Pipe::tensor)] = flop * pairs;
-      if (k) out.work[static_cast<std::size_t>(Pipe::sfu)] = pairs;
       const std::uint64_t rows = (group + kTileRows - 1) / kTileRows * kTileRows;
-      out.tensor_padding = flop * static_cast<double>((rows - group) * (last - first));
+      const auto empty = static_cast<double>((rows - group) * (last - first));
+      out.tensor_padding = flop * empty;
+      if (v) {  // The softmax runs when V is there, beside the load of the next K.
+        out.work[static_cast<std::size_t>(Pipe::sfu)] = pairs;
+        out.tensor_padding += s_.tiling.exposed * s_.tiling.exp_flop * empty;
+      }
     }
     if (step != (end - begin) * s_.parts()) return;
     if (s_.tiling.splits == 1) {
@@ -127,9 +131,62 @@ class CombineProgram final : public BlockProgram {
   Shape s_;
 };
 
+/// FlashAttention-2: a block of some (sequence, head) rows reads the sums of all splits, then its partials split by split. Each load is
+/// guarded by the number of rows and lands in the same registers, so none goes out before the one before it is added (one in flight).
+class SerialCombineProgram final : public BlockProgram {
+ public:
+  explicit SerialCombineProgram(const Shape& shape) : s_(shape) {}
+
+  [[nodiscard]] std::uint32_t grid() const {
+    return static_cast<std::uint32_t>((s_.heads() + s_.tiling.combine_rows - 1) / s_.tiling.combine_rows);
+  }
+  [[nodiscard]] std::uint32_t steps(std::uint32_t) const override { return 1 + s_.tiling.splits; }
+
+  void fill(std::uint32_t block, std::uint32_t step, Step& out) const override {
+    const AttentionProblem& p = s_.p;
+    const std::uint64_t first = std::uint64_t{block} * s_.tiling.combine_rows;
+    const std::uint64_t rows = std::min<std::uint64_t>(s_.tiling.combine_rows, s_.heads() - first);
+    if (step == 0) {
+      Access sums = run_access(s_.sums() + first * 4, rows * 4, AccessOp::load, Matrix{});
+      sums.rows = s_.tiling.splits;
+      sums.pitch = s_.heads() * 4;
+      out.loads.push_back(sums);
+      out.work[static_cast<std::size_t>(Pipe::sfu)] = static_cast<double>(rows * s_.tiling.splits);
+      return;
+    }
+    const std::uint64_t slot = (step - 1) * s_.heads() + first;
+    out.loads.push_back(run_access(s_.workspace + slot * s_.partial_bytes(), rows * s_.partial_bytes(), AccessOp::load, Matrix{}));
+    out.work[static_cast<std::size_t>(Pipe::cuda)] = 2.0 * static_cast<double>(rows) * p.head_dim;
+    if (step != s_.tiling.splits) return;
+    const std::uint64_t head = head_bytes(p, p.o);
+    for (std::uint64_t row = first; row < first + rows; ++row) {
+      out.stores.push_back(run_access(p.o.address + row / p.q_heads * p.o.pitch + row % p.q_heads * head, head, AccessOp::store, p.o));
+    }
+  }
+
+ private:
+  Shape s_;
+};
+
 /// Splits that are left when `tiles` are dealt out `per_split` at a time.
 std::uint64_t splits_of(std::uint64_t tiles, std::uint64_t per_split) {
   return (tiles + per_split - 1) / per_split;
+}
+
+/// What is FlashAttention's own: how its tile of 64 rows loads the pipes, and how version 2 joins splits (vllm-project/flash-attention,
+/// csrc/flash_attn/src/flash_fwd_launch_template.h: 128 threads of four elements each make 4, 8 or 16 rows a block).
+void take_flash_kernel(const DeviceShape& gpu, const AttentionProblem& problem, DecodeTiling& tiling) {
+  constexpr double kExpPerClock = 16;  // CUDA C++ programming guide, arithmetic instruction throughput, 7.x to 9.0.
+  const double faster = bytes_per_element(problem.tensor_type) < 2 ? 2 : 1;  // Tensor cores in 8 bit.
+  tiling.exp_flop = faster * tensor_flop_per_clock(gpu) / kExpPerClock;
+  tiling.exposed =
+      kExposedByChance;  // Version 3, too: one warp group of 64 rows (use_one_mma_wg in vLLM's fork), with nobody to take turns.
+  if (!tiling.alternate) {
+    tiling.tensor_share = tensor_share_of(gpu, 0.75);
+    return;
+  }
+  tiling.tensor_share = tensor_share_of(gpu, 1);
+  tiling.combine_rows = problem.head_dim % 128 == 0 ? 4 : problem.head_dim % 64 == 0 ? 8 : 16;
 }
 
 }  // namespace
@@ -153,6 +210,10 @@ DecodeTiling choose_decode_tiling(const DeviceShape& gpu, const AttentionProblem
   tiling.blocks_per_sm = static_cast<std::uint32_t>(std::min({fit, std::uint64_t{4}, std::uint64_t{gpu.max_blocks_per_sm}}));
 
   if (engine == AttentionEngine::flash_attention_3) tiling.blocks_per_sm = 1;  // Its shared memory is one block's.
+  if (engine == AttentionEngine::automatic || engine == AttentionEngine::flash_attention_2 ||
+      engine == AttentionEngine::flash_attention_3) {
+    take_flash_kernel(gpu, problem, tiling);
+  }
 
   const std::uint64_t tiles = splits_of(problem.kv_len, tiling.tile_tokens) - decode_first_token(problem) / tiling.tile_tokens;
   if (splits > 0) {
@@ -218,6 +279,8 @@ Kernel make_attention_decode(const AttentionProblem& problem, const DecodeTiling
   kernel.depth = tiling.alternate ? 1 : 2;
   kernel.first_step_leads = true;
   kernel.early_loads = tiling.alternate;
+  kernel.tensor_share = tiling.tensor_share;
+  kernel.exposed = tiling.exposed;
   kernel.tensor_type = p.tensor_type;
   const std::uint64_t seen = p.kv_len - shape.first;
   const double pairs = static_cast<double>(shape.heads()) * static_cast<double>(seen);
@@ -251,7 +314,13 @@ Kernel make_attention_combine(const AttentionProblem& problem, const DecodeTilin
   kernel.work[static_cast<std::size_t>(Pipe::sfu)] = partials;
   kernel.footprint.push_back({TensorRole::activations, Home::local, decode_workspace_bytes(p, tiling), 0, true});
   kernel.footprint.push_back({p.o.role, p.o.home, 0, shape.heads() * head_bytes(p, p.o), p.o.produced});
-  kernel.program = std::make_shared<CombineProgram>(shape);
+  if (tiling.combine_rows == 0) {
+    kernel.program = std::make_shared<CombineProgram>(shape);
+    return kernel;
+  }
+  auto program = std::make_shared<SerialCombineProgram>(shape);
+  kernel.grid = program->grid();
+  kernel.program = std::move(program);
   return kernel;
 }
 

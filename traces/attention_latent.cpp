@@ -15,11 +15,9 @@ namespace {
 // FlashMLA's scheduler: what a sequence costs a part beside its tiles, in tiles.
 constexpr std::uint64_t kOverheadTiles = 5;
 
-// How much of exp and CUDA-core work the tensor work of a tile does not hide. Two warp groups take turns as in FlashAttention-3: the value
-// that prefill takes (attention_prefill.cpp), assumed to hold here; one warp group after the other: all of it.
-constexpr double kExposedInTurns = 0.7;
-constexpr double kExposedByChance = 1.0;
-// Reads of shared memory beside the tensor pipe: Q and K for the scores (1.0 of its time at 64 rows), V for the sum (0.5).
+// Exp and CUDA-core work beside the tensor work: two warp groups take turns as in FlashAttention-3, the value that prefill takes
+// (attention.hpp), assumed to hold here; one warp group after the other: all of it. Reads of shared memory beside the tensor pipe: Q and K
+// for the scores (1.0 of its time at 64 rows), V for the sum (0.5).
 constexpr double kSharedShare = 0.75;
 
 constexpr double kCudaPerPair = 7;    // As in prefill: maximum, scale and subtract, sum, half a conversion.

@@ -7,16 +7,10 @@
 #include <memory>
 #include <stdexcept>
 
+#include "traces/tile_access.hpp"
+
 namespace rooftrace {
 namespace {
-
-// What the tensor work of a KV tile does not hide of its exp and CUDA-core work. Warp groups that take turns (FlashAttention-3): published
-// at head_dim 128, not causal: 661 TFLOP/s, 570 without turns (Shah et al. 2024, arXiv 2407.08608), which with 1,024 clocks of exp beside
-// 2,048 of tensor work per 128x128 tile is 0.5; calibrated with paged, causal calls: 0.7 (slope of the H100 rows of 8,192 and 16,384
-// queries). Two blocks that know nothing of each other (FlashAttention-2): 225 TFLOP/s on A100 (Dao 2023, arXiv 2307.08691) is 0.6, not
-// causal; calibrated with causal calls: 1.0, they fall in step (A100 rows of 16,384 queries).
-constexpr double kExposedInTurns = 0.7;
-constexpr double kExposedByChance = 1.0;
 
 constexpr double kCudaPerPair = 7;    // Maximum, scale and subtract, sum, half a conversion: 3.5 instructions of 2 FLOP.
 constexpr double kCudaPerOutput = 2;  // Rescaling an element of O: one multiplication, an instruction.
@@ -74,6 +68,10 @@ class PrefillProgram final : public BlockProgram {
     } else if (step > 2 * tiles) {
       out.work[static_cast<std::size_t>(Pipe::cuda)] = kCudaPerStored * static_cast<double>(rows(tile) * p_.v_dim());
       out.stores.push_back(query_tile(p_.o, p_.v_dim(), sequence, head, tile, AccessOp::store));
+      if (p_.sums.rows > 0) {
+        const std::uint64_t row = (std::uint64_t{sequence} * p_.q_heads + head) * p_.q_len + tile * tiling_.q_rows;
+        out.stores.push_back(run_access(p_.sums.address + row * 4, rows(tile) * 4, AccessOp::store, p_.sums));
+      }
     } else {
       const std::uint64_t kv_tile = tiles - 1 - (step - 1) / 2;
       const KvPart part = step % 2 == 1 ? KvPart::k : KvPart::v;
@@ -91,10 +89,7 @@ class PrefillProgram final : public BlockProgram {
   }
 
  private:
-  [[nodiscard]] std::uint64_t q_tile(std::uint32_t block) const {
-    const std::uint64_t tile = block % q_tiles_;
-    return p_.causal ? q_tiles_ - 1 - tile : tile;
-  }
+  [[nodiscard]] std::uint64_t q_tile(std::uint32_t block) const { return block % q_tiles_; }
 
   [[nodiscard]] Access query_tile(const Matrix& matrix, std::uint32_t features, std::uint32_t sequence, std::uint32_t head,
                                   std::uint64_t tile, AccessOp op) const {
@@ -190,6 +185,7 @@ Kernel make_attention_prefill(const AttentionProblem& problem, const PrefillTili
   kernel.footprint.push_back({p.q.role, p.q.home, tokens * bytes_of_heads(p.q, p.head_dim), 0, p.q.produced});
   append_kv_footprint(p, first, last, kernel.footprint);  // query tiles slide: together they visit one run of tokens
   kernel.footprint.push_back({p.o.role, p.o.home, 0, tokens * bytes_of_heads(p.o, p.v_dim()), p.o.produced});
+  if (p.sums.rows > 0) kernel.footprint.push_back({p.sums.role, p.sums.home, 0, tokens * p.q_heads * 4, p.sums.produced});
   kernel.program = std::move(program);
   return kernel;
 }

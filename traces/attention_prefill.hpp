@@ -3,7 +3,8 @@
 // A block loads its Q tile, then walks its KV tiles from the last to the first, each as two steps: K tile (Q K^T and exp), V tile (P V);
 // its last step scales and stores O. Only tiles that hold a visible key are visited; a visited tile is loaded and worked on whole (masked
 // pairs included, as the tensor pipe does), clipped to the keys and queries that exist. Grid as FlashAttention-2: query tiles fastest, then
-// sequences, then heads, so the heads that share K and V follow each other; causal calls take the longest query tile first.
+// sequences, then heads, so the heads that share K and V follow each other. Causal calls keep that order, so the longest tile of
+// each head comes last: FlashAttention-2's grid, and what FlashAttention-3's scheduler of varlen batches did before it sorted tiles.
 // Work: tensor 2 * rows * cols * (head_dim + v_dim) FLOP per tile pair, rows * cols exp on the special-function pipe, and on the CUDA
 // cores, one instruction being 2 FLOP: maximum, scale and subtract, sum, half a conversion per pair (7 FLOP), and a multiplication of every
 // element of O per tile. How much of exp and CUDA-core work the tensor work hides is the kernel's: FlashAttention-2 leaves it to two blocks

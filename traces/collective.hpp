@@ -9,9 +9,12 @@
 //   one_shot  (n - 1) S          engines' own kernels: every rank loads all tensors and adds them; two hops (flags before and after)
 //   two_shot  2 (n - 1) / n S    engines' own kernels: every rank adds its shard and loads the sums of the others; three hops
 // NCCL's protocols are bytes on the link: LL sends 16 B for 8 B of data, LL128 128 B for 120 B, simple the data alone; each message of a
-// ring or tree waits for its predecessor's arrival and costs a pause (NCCL's latency per hop beyond that of LL; LL has a rate of its own).
-// Not modeled: the HBM traffic that the neighbours' stores cause here, the room in NCCL's buffers (every message has its own slot), skew
-// between ranks, registered buffers. Its two halves by the ring are in collective_ring_half.hpp; other collectives are not modeled.
+// ring or tree waits for its predecessor's arrival and costs a pause (NCCL's latency per hop beyond that of LL). All channels of a ring or
+// tree send at the same time and share the link packet by packet: by LL and LL128, whose warps load, store and load again, a block's time
+// is that of its loads and, after them, of its share of the link. What a neighbour stores here goes through L2; the block that stores to
+// the other neighbour does it in its place. Not modeled: the same of one_shot, two_shot and nvls, the room in NCCL's buffers (every
+// message has its own slot), skew between ranks, registered buffers. Its two halves by the ring are in collective_ring_half.hpp; other
+// collectives are not modeled.
 #pragma once
 
 #include <cstdint>

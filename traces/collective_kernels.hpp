@@ -55,8 +55,10 @@ struct Protocol {
   std::uint64_t chunk;   ///< Bytes of data of a message at most.
   std::uint64_t pass;    ///< Bytes of data that a block handles at once.
   std::uint32_t slices;  ///< Parts of a message that are handed over one by one.
-  double pause;          ///< s per slice (simple) or pass (LL128) beside the link's latency.
+  double pause;          ///< s per slice (simple) or message (LL128) beside the link's latency.
   double start;          ///< s from the kernel's start to the first load.
+  bool flags;            ///< Every line of 8 or 128 B says itself that it is there; else a flag per slice, beside the data.
+  std::uint32_t looks;   ///< Times that a received line is loaded.
 };
 [[nodiscard]] Protocol protocol_of(NcclProtocol protocol, DataType type);
 
@@ -87,6 +89,20 @@ inline constexpr std::uint32_t kOutstanding = 2;  ///< Passes of a block under w
 /// When a step of a ring may begin: the pause of its message, and which of the block's stores must have arrived. `per_operation`: steps of
 /// one message.
 void pace_ring(const Protocol& protocol, std::uint32_t step, std::uint32_t pass, std::uint32_t per_operation, Step& out);
+
+/// How fast the stores of a channel leave.
+struct Pace {
+  double rate = 0;   ///< B/s of data that NCCL gives a block at most; 0: not limited.
+  double share = 0;  ///< B/s of the link: all channels send at once and the link serves them in turn, packet by packet; 0: not known.
+};
+[[nodiscard]] Pace pace_of(const DeviceShape& gpu, NcclProtocol protocol, std::uint32_t channels);
+/// `bytes` of data, `wire` bytes on the link. The warps of simple run at their own pace between the barriers of a slice: some store while
+/// others load. By LL and LL128 every warp loads, stores and loads again, and loads do not overtake stores: one after the other.
+void pace_stores(const Protocol& protocol, const Pace& pace, std::uint64_t bytes, std::uint64_t wire, Step& out);
+/// What arrived: `wire` bytes at `address` of the receive buffer.
+void push_received(const Protocol& protocol, std::uint64_t address, std::uint64_t wire, Step& out);
+/// What leaves for the neighbour's receive buffer, and by symmetry arrives in the own one: through L2, and to HBM when it does not stay.
+void push_sent(std::uint64_t peer, std::uint64_t receive, std::uint64_t wire, Step& out);
 
 inline constexpr std::uint32_t kMostChannels = 32;  ///< More than NCCL opens inside a node.
 

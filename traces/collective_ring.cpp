@@ -18,19 +18,22 @@ namespace {
 // own: passes through shared memory; barriers, a system fence and a flag. A ring message of simple is handed over in two slices.
 constexpr double kLl128Pause = 1.3e-6;
 constexpr double kSimplePause = 2.8e-6;
-// Base latency of a ring by LL 6.6 us, by simple 8.4 us (tuning.cc), less a launch of 2.5 us (assumed), which launch.kernel_gap stands for.
+// Base latency of a ring by LL 6.6 us, LL128 14.0 us, simple 8.4 us (tuning.cc), less a launch of 2.5 us (assumed), which
+// launch.kernel_gap stands for.
 constexpr double kStart = 4.1e-6;
+constexpr double kLl128Start = kStart + 7.4e-6;
 constexpr double kSimpleStart = kStart + 1.8e-6;
 
 // device.h: buffers of 8 steps; simple 4 MiB per channel, a message of all-reduce is four steps; LL 512 threads x 8 lines of 16 B and LL128
-// 640 threads x 120 words of 8 B per step. Threads of a block: 512, 512 (LL), 640 (LL128).
+// 640 threads x 120 words of 8 B per step. A thread of LL handles a line at once, one of LL128 eight words: a warp 16 lines of 128 B, 15 of
+// data (prims_ll.h, prims_ll128.h); of the 512 threads of simple each 32 B.
 constexpr std::uint64_t kSimpleChunk = 2ULL << 20;
 constexpr std::uint64_t kSimpleSliceLeast = 32 * 1024;
 constexpr std::uint64_t kSimplePass = 16 * 1024;
 constexpr std::uint64_t kLlChunk = 512 * 8 * 8;
 constexpr std::uint64_t kLlPass = 512 * 8;
 constexpr std::uint64_t kLl128Chunk = 640 * 120 * 8 / 128 * 120;
-constexpr std::uint64_t kLl128Pass = 160 * 8 * 8 / 128 * 120;
+constexpr std::uint64_t kLl128Pass = 640 * 8 * 8 / 128 * 120;
 
 }  // namespace
 
@@ -38,13 +41,13 @@ Protocol protocol_of(NcclProtocol protocol, DataType type) {
   const std::uint64_t w = width(type);
   switch (protocol) {
     case NcclProtocol::ll:
-      return {8 / w, 16, kLlChunk, kLlPass, 1, 0, kStart};
-    case NcclProtocol::ll128:
-      return {120 / w, 128, kLl128Chunk, kLl128Pass, 1, kLl128Pause, kStart};
+      return {8 / w, 16, kLlChunk, kLlPass, 1, 0, kStart, true, 1};
+    case NcclProtocol::ll128:  // A warp loads its lines until all flags are there, then once more for the data.
+      return {120 / w, 128, kLl128Chunk, kLl128Pass, 1, kLl128Pause, kLl128Start, true, 2};
     case NcclProtocol::simple:
       break;
   }
-  return {1, w, kSimpleChunk, kSimplePass, 2, kSimplePause, kSimpleStart};
+  return {1, w, kSimpleChunk, kSimplePass, 2, kSimplePause, kSimpleStart, false, 1};
 }
 
 Layout layout_of(const Protocol& protocol, std::uint64_t elements, DataType type, std::uint64_t messages, std::uint32_t channels) {
@@ -76,8 +79,31 @@ void pace_ring(const Protocol& protocol, std::uint32_t step, std::uint32_t pass,
   out.pause = from_seconds(pause);
   // What a block stores leaves before it stores much more: links serve the channels in turn.
   out.after = std::min(step, kOutstanding);
-  if (out.after != 0 && protocol.slices > 1 && pass == 0) out.after = 1;  // The fence before the flag of the slice before.
-  if (protocol.slices == 1) out.after = std::min(out.after, per_operation);
+  if (out.after != 0 && !protocol.flags && pass == 0) out.after = 1;  // The fence before the flag of the slice before.
+  if (protocol.flags) out.after = std::min(out.after, per_operation);
+}
+
+Pace pace_of(const DeviceShape& gpu, NcclProtocol protocol, std::uint32_t channels) {
+  return {nccl_block_rate(gpu, protocol), gpu.peers.bandwidth / channels};
+}
+
+void pace_stores(const Protocol& protocol, const Pace& pace, std::uint64_t bytes, std::uint64_t wire, Step& out) {
+  const double limited = pace.rate > 0 ? static_cast<double>(bytes) / pace.rate : 0;
+  if (!protocol.flags) {
+    out.least = from_seconds(limited);
+    return;
+  }
+  const double shared = pace.share > 0 ? static_cast<double>(wire) / pace.share : 0;
+  out.drain = from_seconds(std::max(limited, shared));
+}
+
+void push_received(const Protocol& protocol, std::uint64_t address, std::uint64_t wire, Step& out) {
+  for (std::uint32_t look = 0; look < protocol.looks; ++look) push(out.loads, address, wire, AccessOp::load, Home::local);
+}
+
+void push_sent(std::uint64_t peer, std::uint64_t receive, std::uint64_t wire, Step& out) {
+  push(out.stores, receive, wire, AccessOp::store, Home::local);
+  push(out.stores, peer, wire, AccessOp::store, Home::peer);
 }
 
 }  // namespace collective
@@ -88,8 +114,8 @@ using namespace collective;
 
 class RingProgram final : public BlockProgram {
  public:
-  RingProgram(const AllReduceProblem& problem, const Protocol& protocol, const Layout& layout, double rate)
-      : p_(problem), protocol_(protocol), l_(layout), width_(width(problem.type)), rate_(rate) {
+  RingProgram(const AllReduceProblem& problem, const Protocol& protocol, const Layout& layout, const Pace& pace)
+      : p_(problem), protocol_(protocol), l_(layout), width_(width(problem.type)), pace_(pace) {
     per_operation_ = protocol.slices * layout.passes;
     per_loop_ = (2 * p_.ranks - 1) * per_operation_;
   }
@@ -115,13 +141,13 @@ class RingProgram final : public BlockProgram {
     const auto slot = [&](std::uint64_t hop) {
       return (hop * l_.hop_grains() + l_.place(block, loop) + grains.begin - chunk.begin) * protocol_.wire;
     };
-    if (operation > 0) push(out.loads, p_.receive + slot(operation - 1), wire, AccessOp::load, Home::local);
+    if (operation > 0) push_received(protocol_, p_.receive + slot(operation - 1), wire, out);
     if (operation < n) push(out.loads, p_.input + first * width_, bytes, AccessOp::load, Home::local);
     if (operation > 0 && operation < n) out.work[static_cast<std::size_t>(Pipe::cuda)] = static_cast<double>(count);
     if (operation + 1 >= n) push(out.stores, p_.output + first * width_, bytes, AccessOp::store, Home::local);
     if (operation == 2 * n - 2) return;
-    if (rate_ > 0) out.least = from_seconds(static_cast<double>(bytes) / rate_);
-    push(out.stores, p_.peer + slot(operation), wire, AccessOp::store, Home::peer);
+    pace_stores(protocol_, pace_, bytes, wire, out);
+    push_sent(p_.peer + slot(operation), p_.receive + slot(operation), wire, out);
   }
 
  private:
@@ -129,7 +155,7 @@ class RingProgram final : public BlockProgram {
   Protocol protocol_;
   Layout l_;
   std::uint64_t width_ = 2;
-  double rate_ = 0;  ///< B/s of data that a channel sends at most; 0: not limited.
+  Pace pace_;
   std::uint32_t per_operation_ = 1, per_loop_ = 1;
 };
 
@@ -170,9 +196,9 @@ Kernel make_ring_all_reduce(const DeviceShape& gpu, const AllReduceProblem& prob
   kernel.grid = channels;
   kernel.longest_wait = kOutstanding;
   kernel.work[static_cast<std::size_t>(Pipe::cuda)] = static_cast<double>(reduced);
-  kernel.footprint.push_back({TensorRole::activations, Home::local, bytes + received, bytes, true});
+  kernel.footprint.push_back({TensorRole::activations, Home::local, bytes + received, bytes + sent, true});
   kernel.footprint.push_back({TensorRole::activations, Home::peer, 0, sent, true});
-  kernel.program = std::make_shared<RingProgram>(problem, cut, l, nccl_block_rate(gpu, protocol));
+  kernel.program = std::make_shared<RingProgram>(problem, cut, l, pace_of(gpu, protocol, channels));
   return kernel;
 }
 

@@ -16,8 +16,8 @@ using namespace collective;
 
 class RingHalfProgram final : public BlockProgram {
  public:
-  RingHalfProgram(const RingHalfProblem& problem, const Protocol& protocol, const Layout& layout, double rate)
-      : p_(problem), protocol_(protocol), l_(layout), width_(width(problem.type)), rate_(rate) {
+  RingHalfProgram(const RingHalfProblem& problem, const Protocol& protocol, const Layout& layout, const Pace& pace)
+      : p_(problem), protocol_(protocol), l_(layout), width_(width(problem.type)), pace_(pace) {
     per_operation_ = protocol.slices * layout.passes;
     per_loop_ = p_.ranks * per_operation_;
   }
@@ -47,7 +47,7 @@ class RingHalfProgram final : public BlockProgram {
       return (hop * l_.hop_grains() + l_.place(block, loop) + grains.begin - chunk.begin) * protocol_.wire;
     };
     const bool last = operation + 1 == n;
-    if (operation > 0) push(out.loads, p_.receive + slot(operation - 1), wire, AccessOp::load, Home::local);
+    if (operation > 0) push_received(protocol_, p_.receive + slot(operation - 1), wire, out);
     if (gather) {
       if (operation == 0) push(out.loads, p_.input + in_shard, bytes, AccessOp::load, Home::local);
       if (operation > 0 || p_.input != p_.output) push(out.stores, p_.output + of_all, bytes, AccessOp::store, Home::local);
@@ -57,8 +57,8 @@ class RingHalfProgram final : public BlockProgram {
       if (last) push(out.stores, p_.output + in_shard, bytes, AccessOp::store, Home::local);
     }
     if (last) return;
-    if (rate_ > 0) out.least = from_seconds(static_cast<double>(bytes) / rate_);
-    push(out.stores, p_.peer + slot(operation), wire, AccessOp::store, Home::peer);
+    pace_stores(protocol_, pace_, bytes, wire, out);
+    push_sent(p_.peer + slot(operation), p_.receive + slot(operation), wire, out);
   }
 
  private:
@@ -66,7 +66,7 @@ class RingHalfProgram final : public BlockProgram {
   Protocol protocol_;
   Layout l_;
   std::uint64_t width_ = 2;
-  double rate_ = 0;  ///< B/s of data that a channel sends at most; 0: not limited.
+  Pace pace_;
   std::uint32_t per_operation_ = 1, per_loop_ = 1;
 };
 
@@ -98,10 +98,10 @@ Kernel make_ring_half(const DeviceShape& gpu, const RingHalfProblem& problem, Nc
   kernel.grid = channels;
   kernel.longest_wait = kOutstanding;
   if (!gather) kernel.work[static_cast<std::size_t>(Pipe::cuda)] = static_cast<double>((n - 1) * problem.elements);
-  kernel.footprint.push_back(
-      {TensorRole::activations, Home::local, (gather ? 1 : n) * shard + sent, (gather ? n - (in_place ? 1 : 0) : 1) * shard, true});
+  const std::uint64_t written = (gather ? n - (in_place ? 1 : 0) : 1) * shard;
+  kernel.footprint.push_back({TensorRole::activations, Home::local, (gather ? 1 : n) * shard + sent, written + sent, true});
   kernel.footprint.push_back({TensorRole::activations, Home::peer, 0, sent, true});
-  kernel.program = std::make_shared<RingHalfProgram>(problem, cut, l, nccl_block_rate(gpu, protocol));
+  kernel.program = std::make_shared<RingHalfProgram>(problem, cut, l, pace_of(gpu, protocol, channels));
   return kernel;
 }
 

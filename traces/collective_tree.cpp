@@ -16,8 +16,8 @@ using namespace collective;
 
 class TreeProgram final : public BlockProgram {
  public:
-  TreeProgram(const AllReduceProblem& problem, const Protocol& protocol, const Layout& layout, double rate)
-      : p_(problem), protocol_(protocol), l_(layout), width_(width(problem.type)), rate_(rate) {
+  TreeProgram(const AllReduceProblem& problem, const Protocol& protocol, const Layout& layout, const Pace& pace)
+      : p_(problem), protocol_(protocol), l_(layout), width_(width(problem.type)), pace_(pace) {
     per_operation_ = protocol.slices * layout.passes;
   }
 
@@ -42,17 +42,17 @@ class TreeProgram final : public BlockProgram {
     if (count == 0) return;
 
     // Up and down are halves of the block, each at the rate of one; here they take turns.
-    if (rate_ > 0) out.least = from_seconds(static_cast<double>(bytes) / rate_);
+    pace_stores(protocol_, pace_, bytes, wire, out);
     const std::uint64_t slot = (l_.place(block, loop) + grains.begin - chunk.begin) * protocol_.wire;
     const std::uint64_t below = slot, above = slot + l_.hop_grains() * protocol_.wire;
-    push(out.loads, p_.receive + (up ? below : above), wire, AccessOp::load, Home::local);
+    push_received(protocol_, p_.receive + (up ? below : above), wire, out);
     if (up) {
       push(out.loads, p_.input + first * width_, bytes, AccessOp::load, Home::local);
       out.work[static_cast<std::size_t>(Pipe::cuda)] = static_cast<double>(count);
     } else {
       push(out.stores, p_.output + first * width_, bytes, AccessOp::store, Home::local);
     }
-    push(out.stores, p_.peer + (up ? below : above), wire, AccessOp::store, Home::peer);
+    push_sent(p_.peer + (up ? below : above), p_.receive + (up ? below : above), wire, out);
   }
 
  private:
@@ -60,7 +60,7 @@ class TreeProgram final : public BlockProgram {
   Protocol protocol_;
   Layout l_;
   std::uint64_t width_ = 2;
-  double rate_ = 0;
+  Pace pace_;
   std::uint32_t per_operation_ = 1;
 };
 
@@ -87,9 +87,11 @@ Kernel make_tree_all_reduce(const DeviceShape& gpu, const AllReduceProblem& prob
   kernel.serial_hops = 2 * (problem.ranks - 1) - 1;  // The last store's own latency is the last hop.
   kernel.work[static_cast<std::size_t>(Pipe::cuda)] = static_cast<double>(problem.elements);
   const std::uint64_t wire = l.grains * cut.wire;
-  kernel.footprint.push_back({TensorRole::activations, Home::local, bytes + 2 * wire, bytes, true});
+  kernel.footprint.push_back({TensorRole::activations, Home::local, bytes + 2 * wire, bytes + 2 * wire, true});
   kernel.footprint.push_back({TensorRole::activations, Home::peer, 0, 2 * wire, true});
-  kernel.program = std::make_shared<TreeProgram>(problem, cut, l, 2 * nccl_block_rate(gpu, protocol));
+  Pace pace = pace_of(gpu, protocol, channels);
+  pace.rate *= 2;
+  kernel.program = std::make_shared<TreeProgram>(problem, cut, l, pace);
   return kernel;
 }
 

@@ -67,8 +67,8 @@ void check_gemm_tiling(const DeviceShape& gpu, const GemmProblem& problem, const
                                             DataType activations);
 
 /// Which kernels a library has for machines with clusters. Of 2023 (cuBLAS 12.0 to 12.3, kernels named sm90_xmma_gemm ... segment_k_off):
-/// tiles 64, 128 or 256 wide and no split of k above 64 rows. Later ones (nvjet) have widths between and split. Names and splits from
-/// memory.
+/// tiles 64, 128 or 256 wide, clusters of two blocks (CUTLASS 3 names them 2x1x1 and 1x2x1) and no split of k above 64 rows. Later ones
+/// (nvjet) have widths between, clusters of more and split. Splits from memory.
 enum class GemmLibrary : std::uint8_t { current, of_2023 };
 
 /// What a library that tries its kernels would try: the best tiling of the rule of each tile shape (block_m, block_n), best first, at most

@@ -22,6 +22,10 @@ constexpr double kBlockOverhead = 1500;    // Clocks of a block's first load and
 constexpr double kReduceOverhead = 4000;   // Clocks of the second kernel of split-K: about 2.3 us of launch and drain.
 constexpr double kImperfectOverlap = 0.2;  // Share of the shorter of two overlapping activities that is not hidden by the longer.
 
+/// Shared memory that a pipeline of warp-group kernels takes, the rest being the epilogue's: 128x256, 128x128, 64x128 and 64x32 tiles of 64
+/// elements of 16 bit have 4, 6, 8 and 16 stages (names of cuBLAS kernels: nvjet ..._128x256_64x4, ..._64x32_64x16).
+constexpr std::uint64_t kWarpGroupPipeline = 192 * 1024;
+
 constexpr std::uint32_t kSkinny = 64;              // Up to this m a GEMM streams its weights.
 constexpr std::uint64_t kReservedPerBlock = 1024;  // Shared memory that the driver keeps of each block.
 
@@ -97,6 +101,7 @@ class Rule {
     const bool clusters = !skinny && gpu_.max_cluster >= 2;
     for (const std::uint32_t resident : {2U, 1U}) {
       if (resident > gpu_.max_blocks_per_sm) continue;
+      if (resident > 1 && clusters) continue;                     // A pipeline that fills the shared memory.
       if (resident > 1 && tile.m * tile.n > 128 * 128) continue;  // The fp32 accumulators alone fill half of the registers.
       GemmTiling t;
       t.block_m = tile.m;
@@ -106,6 +111,7 @@ class Rule {
       for (const Tile cluster : {Tile{1, 1}, Tile{2, 1}, Tile{1, 2}, Tile{2, 2}}) {
         if (cluster.m * cluster.n > 1 && !clusters) break;
         if (cluster.m * cluster.n > gpu_.max_cluster) break;
+        if (cluster.m * cluster.n > 2 && old_) break;
         t.cluster_m = cluster.m;
         t.cluster_n = cluster.n;
         for (const std::uint32_t split : kSplits) {
@@ -142,6 +148,12 @@ class Rule {
   /// k-tiles of 128 bytes of the wider operand (one shared-memory row), 64 bytes where that leaves fewer than three stages or the machine
   /// has no asynchronous copies; up to four stages.
   [[nodiscard]] bool size_large_pipeline(GemmTiling& t) const {
+    if (gpu_.max_cluster >= 2) {
+      t.block_k = static_cast<std::uint32_t>(128 / std::max(bytes_a_, bytes_b_));
+      const std::uint64_t budget = std::min(kWarpGroupPipeline, shared_per_block_);
+      t.stages = static_cast<std::uint32_t>(budget / gemm_stage_bytes(t, activations_, weights_));
+      return t.stages >= 2;
+    }
     const std::uint32_t least = gpu_.async_copy ? 3 : 2;
     for (const std::uint32_t row_bytes : {128U, 64U}) {
       if (row_bytes > 64 && !gpu_.async_copy) continue;
@@ -221,10 +233,10 @@ class Rule {
 // - m <= 64 (weight streaming): block_m is m rounded up to 16, block_n 32, 64 or 128; a k-step brings 32 KiB of weights (16 or 8 where
 //   shared memory is short), and the pipeline is as deep as keeps 96 KiB of weights in flight per SM.
 // - larger: 128x128, 128x64, 64x128, 64x64; with asynchronous copies 128x256 and 256x128 as well, with clusters 128x160, 128x192 and
-// 128x224; k-tiles of 128
-//   bytes (64 where that leaves fewer than three stages or copies are not asynchronous) and up to four stages (two without asynchronous
-//   copies); clusters of two along m, n or both where the machine has them.
-// - all: one or two blocks per SM (one above 128x128); where there are fewer tiles than SMs, split_k of 1, 2, 3, 4, 6, 8, 12 or 16 while
+//   128x224; k-tiles of 128 bytes (64 where that leaves fewer than three stages or copies are not asynchronous) and up to four stages (two
+//   without asynchronous copies); with clusters, one block per SM whose pipeline takes 192 KiB, in clusters of two along m, n or both.
+// - all: one or two blocks per SM (one above 128x128 and with clusters); where there are fewer tiles than SMs, split_k of 1, 2, 3, 4, 6, 8,
+// 12 or 16 while
 //   each part keeps four k-steps.
 //
 // Estimate, in clocks of one SM, where an item is a tile or one part of its k, and a ~ b means max(a, b) + 0.2 min(a, b):

@@ -164,8 +164,13 @@ Kernel make_moe_gemm(const DeviceShape& gpu, const MoeGemmProblem& problem, cons
   kernel.label = "moe gemm " + tiling.text();
   kernel.grid = program->grid();
   kernel.blocks_per_sm = tiling.blocks_per_sm;
-  kernel.depth = tiling.stages;
+  kernel.depth = std::max(1U, tiling.stages - 1);
+  kernel.early_loads = tiling.stages > 1;
   kernel.tensor_type = problem.tensor_type;
+  if (problem.for_a100) {
+    kernel.tensor_share = warp_mma_share(gpu);
+    if (kernel.tensor_type == DataType::fp8 && kernel.tensor_share < 1) kernel.tensor_type = DataType::fp16;
+  }
   kernel.work[static_cast<std::size_t>(Pipe::tensor)] =
       2.0 * static_cast<double>(slots) * static_cast<double>(c.cols) * static_cast<double>(a.cols);
   Matrix touched = b;

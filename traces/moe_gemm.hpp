@@ -27,6 +27,9 @@ struct MoeGemmProblem {
   std::uint64_t list = 0;  ///< Address of the sorted list, 4 B per slot.
   std::shared_ptr<const ExpertRouting> routing;
   DataType tensor_type = DataType::bf16;
+  /// A kernel made for A100: instructions of one warp, of which a later GPU runs fewer than its tensor rate says (warp_mma_share); Hopper
+  /// has none for fp8, which is widened and multiplied in fp16.
+  bool for_a100 = false;
 };
 
 /// The rule: as many rows as an expert has on average, a power of two from 16 to 128; 128 outputs (64 below 64 rows); k-tiles of 64 bytes

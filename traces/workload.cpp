@@ -1,9 +1,9 @@
 // make_workload: one step from the embedding to the logits.
 //
 // With vocabulary shards (tp > 1) an all-reduce follows the embedding too, as in vLLM: 2 * layers + 1 of them. Logits stay sharded.
-// Precision: the linear layers of the layers take `weights`; below 16 bit they carry one fp32 scale per output channel, and embedding, LM
-// head, norms and biases stay bf16. fp8 weights run on fp8 tensor cores where the GPU has them (activations are converted on the way to
-// them, which moves no bytes), else they are widened.
+// Precision: the linear layers of the layers take `weights`; below 16 bit they carry one fp32 scale per output channel (or 4 B per group of
+// weights), and embedding, LM head, norms and biases stay bf16. fp8 weights run on fp8 tensor cores where the GPU has them (activations are
+// converted on the way to them, which moves no bytes), else they are widened.
 #include "traces/workload.hpp"
 
 #include "traces/workload_layer.hpp"

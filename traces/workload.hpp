@@ -39,6 +39,11 @@ struct WorkloadOptions {
   std::uint32_t page_tokens = 16;  ///< Tokens per page of the KV cache.
   std::uint32_t kv_splits = 0;     ///< Blocks that share one KV head of one sequence in decode attention; 0: the rule.
   AttentionEngine attention_engine = AttentionEngine::automatic;  ///< Whose rule; latent attention has its own (attention_latent.hpp).
+  /// Narrow weights: elements of a row that share 4 B of scale and zero (16 bit each); 0: an fp32 scale for the whole row. Experts: 0
+  /// always.
+  std::uint32_t weight_group = 0;
+  bool separate_residual = false;  ///< Residuals are added by a kernel of their own before the norm, not by the norm's.
+  bool experts_for_a100 = false;   ///< The GEMMs of experts are kernels made for A100 whatever the GPU (moe_gemm.hpp).
   AllReduceRule all_reduce;
   std::uint64_t seed = 1;  ///< Order of the physical KV pages.
   std::map<KernelClass, TilingOverride> tiling;

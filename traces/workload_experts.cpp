@@ -57,6 +57,7 @@ MoeGemmProblem WorkloadPlan::experts(const LinearPlan& plan, std::uint32_t layer
   problem.list = expert_list;
   problem.routing = routing;
   problem.tensor_type = tensor_type(shard.linear);
+  problem.for_a100 = options.experts_for_a100;
   return problem;
 }
 

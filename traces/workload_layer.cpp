@@ -48,6 +48,12 @@ void WorkloadBuilder::add_gemm(const GemmProblem& problem, const GemmTiling& til
 /// normed = rms_norm(x + residual); x is the residual itself where nothing has been computed yet.
 void WorkloadBuilder::norm(std::uint64_t x, bool with_residual, std::uint64_t gain, std::int32_t layer) {
   RmsNormProblem problem;
+  if (with_residual && plan_.options.separate_residual) {
+    const Matrix residual = plan_.activations(plan_.residual, plan_.shard.hidden);
+    add(make_residual_add(plan_.gpu, residual, plan_.activations(x, plan_.shard.hidden), residual), KernelClass::residual, layer);
+    x = plan_.residual;
+    with_residual = false;
+  }
   problem.x = plan_.activations(x, plan_.shard.hidden);
   if (with_residual) problem.residual = plan_.activations(plan_.residual, plan_.shard.hidden);
   problem.gain = plan_.gain(gain);

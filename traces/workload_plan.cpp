@@ -173,7 +173,9 @@ void WorkloadPlan::allocate_arena() {
     if (plan.shape.absent()) continue;
     const std::uint64_t rows = plan.shape.rows() - plan.shape.host_rows;
     plan.resident = map.allocate_in_layer(rows * shard.linear_row_bytes(plan.shape), TensorRole::weights);
-    if (shard.scaled && !plan.shape.wide) plan.scales = map.allocate_in_layer(plan.shape.rows() * 4, TensorRole::scales);
+    if (shard.scaled && !plan.shape.wide) {
+      plan.scales = map.allocate_in_layer(plan.shape.rows() * shard.scale_columns(plan.shape) * 4, TensorRole::scales);
+    }
     if (plan.shape.bias) plan.bias = weights(plan.shape.n);
   }
   k_pool = map.allocate_in_layer(kv_.pool_bytes(), TensorRole::kv);
@@ -216,7 +218,9 @@ GemmProblem WorkloadPlan::linear(const LinearPlan& plan, const LinearPart& part,
   problem.c.address += bytes_of(shard.activations, part.first_row);
   problem.c.cols = part.rows;
   if (shard.scaled && !plan.shape.wide) {
-    problem.b_scales = matrix_at(map.address(plan.scales, layer) + part.first_row * 4, part.rows, 1, DataType::fp32, TensorRole::scales);
+    const std::uint64_t columns = shard.scale_columns(plan.shape);
+    const std::uint64_t own = map.address(plan.scales, layer) + part.first_row * columns * 4;
+    problem.b_scales = matrix_at(own, part.rows, columns, DataType::fp32, TensorRole::scales);
   }
   if (plan.shape.bias) {
     const std::uint64_t own = map.address(plan.bias, layer) + bytes_of(shard.dense, part.first_row);

@@ -42,6 +42,10 @@ std::uint64_t WorkloadShard::linear_row_bytes(const LinearShape& linear_shape) c
   return bytes_of(linear_shape.wide ? dense : linear, linear_shape.k);
 }
 
+std::uint64_t WorkloadShard::scale_columns(const LinearShape& shape) const {
+  return weight_group == 0 || shape.copies > 1 ? 1 : (shape.k + weight_group - 1) / weight_group;
+}
+
 std::uint64_t WorkloadShard::up_elements() const {
   return std::max({ffn_rows() * up_columns(), tokens() * linears[kSharedUp].n, tokens() * linears[kDenseUp].n});
 }
@@ -123,6 +127,7 @@ WorkloadShard make_shard(const ModelSpec& model, const WorkloadOptions& options)
   s.linear = options.weights;
   s.dense = bytes_per_element(options.weights) >= 2 ? options.weights : DataType::bf16;
   s.scaled = bytes_per_element(options.weights) < 2;
+  s.weight_group = options.weight_group;
   s.kv = options.kv;
   s.activations = options.activations;
   const std::uint64_t experts = std::max(1U, model.experts);
@@ -155,7 +160,7 @@ MemoryNeed memory_need(const ModelSpec& model, const WorkloadOptions& options) {
   const auto layer = [&](bool dense) {
     std::uint64_t bytes = s.linear_bytes(dense) - s.host_weight_bytes() + s.small_bytes(dense);
     for (std::size_t i = 0; s.scaled && i < kLinears; ++i) {
-      if (s.in_layer(i, dense) && !s.linears[i].wide) bytes += s.linears[i].rows() * 4;
+      if (s.in_layer(i, dense) && !s.linears[i].wide) bytes += s.linears[i].rows() * s.scale_columns(s.linears[i]) * 4;
     }
     return bytes;
   };

@@ -55,7 +55,8 @@ struct WorkloadShard {
 
   bool decodes = true;
   DataType linear = DataType::bf16, dense = DataType::bf16, kv = DataType::bf16, activations = DataType::bf16;
-  bool scaled = false;                          ///< Linear layers carry fp32 scales, one per output channel.
+  bool scaled = false;                          ///< Linear layers carry scales of 4 B, one per output channel or group of its weights.
+  std::uint32_t weight_group = 0;               ///< As in WorkloadOptions.
   std::array<LinearShape, kLinears> linears{};  ///< Up: gate and up.
 
   [[nodiscard]] std::uint64_t tokens() const { return sequences * q_len; }
@@ -81,6 +82,7 @@ struct WorkloadShard {
   [[nodiscard]] std::uint64_t latent_elements() const;
   [[nodiscard]] bool in_layer(std::size_t which, bool dense_layer) const;  ///< Whether layers of that kind have this linear layer.
   [[nodiscard]] std::uint64_t small_bytes(bool dense_layer) const;         ///< Norms, biases and router of one layer.
+  [[nodiscard]] std::uint64_t scale_columns(const LinearShape& linear_shape) const;  ///< Scales of a row.
   [[nodiscard]] std::uint64_t linear_row_bytes(const LinearShape& linear_shape) const;
   [[nodiscard]] std::uint64_t linear_bytes(bool dense_layer) const;  ///< The matrices of one layer, host rows included.
   [[nodiscard]] std::uint64_t host_weight_bytes() const;             ///< Of one layer.

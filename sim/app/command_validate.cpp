@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -75,7 +76,8 @@ int command_validate(const Options& options) {
   if (report_file) check_writable(*report_file);
   if (plots) make_folder(*plots);
 
-  const Contention contention = options.value("contention").value_or("pooled") == "slices" ? Contention::slices : Contention::pooled;
+  std::optional<Contention> contention;  // else as each kind of row needs it
+  if (const auto word = options.value("contention")) contention = *word == "slices" ? Contention::slices : Contention::pooled;
   Bench bench(paths, fidelity, contention, layers_from(options.value("layers").value_or("sample")));
   const bool show = !options.quiet && isatty(STDERR_FILENO) != 0;
   const std::vector<ScoredRow> rows = run_suites(suites, hardware, bench, threads, [&](std::size_t done, std::size_t all) {

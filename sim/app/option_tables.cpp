@@ -44,8 +44,9 @@ const std::vector<OptionShape>& option_shapes() {
        "contention",
        "",
        {"pooled", "slices"},
-       "What makes requests of L2 wait for each other in des. pooled: one pipe for all of L2; slices: one queue per slice with finite miss "
-       "slots, a port per GPC; about a third slower to simulate. Default: pooled."},
+       "What makes requests of L2 wait for each other in des. pooled: one pipe for all of L2; slices: line by line, slices that serve GPCs "
+       "in turn with finite miss slots, many times slower to simulate. Default: pooled; for validate, slices where drift is measured "
+       "(moe_gemm)."},
       {"threads", "threads", "N", {}, "Threads, 1 to 1024; results are the same at any number. Default: one per core."},
       {"output", "output,o", "FILE.h5", {}, "Write the result as HDF5 (any netCDF-4 reader opens it). Default: no file."},
       {"format", "format", "", {"text", "json"}, "Form of the report on standard output. Default: text."},

@@ -50,7 +50,8 @@ class StageRun {
       : trace_(trace),
         options_(options),
         spec_(engine_spec(machine)),
-        memory_(machine, peer_path(machine, options.group), trace.address_end, &trace.page_role, {options.tag_store, options.contention}) {
+        memory_(machine, peer_path(machine, options.group), trace.address_end, &trace.page_role,
+                {options.tag_store, options.fidelity == Fidelity::des ? options.contention : Contention::pooled}) {
     for (const Kernel& kernel : trace.kernels) {
       if (kernel.work[0] > 0 && spec_.rate(Pipe::tensor, kernel.tensor_type) <= 0) {
         throw std::invalid_argument(machine.name + " computes no " + std::string(name(kernel.tensor_type)));

@@ -15,6 +15,7 @@ namespace {
 constexpr std::uint64_t kMiB = 1ULL << 20;
 constexpr std::uint64_t kRemote = 1ULL << 36;  ///< Where peer and host ranges begin: anywhere beyond the local ones.
 constexpr std::uint64_t kChaseLoads = 4000;
+constexpr std::uint64_t kRandomLoads = 12, kRandomBytes = 4096 * kMiB;
 
 /// Runs kernels one after the other on a cold machine and returns what the last one did, its launch not counted.
 class Probe {
@@ -79,6 +80,18 @@ void hbm_rows(const MachineSpec& m, Probe& probe, std::vector<SelfcheckRow>& row
   stream.destinations = {range(bytes, bytes)};
   const double copy_time = probe.seconds({make_stream(m.shape(), stream)});
   rows.push_back({"HBM copy", false, m.hbm.bandwidth, m.hbm.sustained(0.5), probe.fetched() / copy_time});
+  stream.sources.push_back(range(2 * bytes, bytes));
+  const double triad_time = probe.seconds({make_stream(m.shape(), stream)});
+  rows.push_back({"HBM triad", false, m.hbm.bandwidth, m.hbm.sustained(2.0 / 3), probe.fetched() / triad_time});
+
+  ChaseProblem lone;  // Full warps of chains on all SMs: enough of them to fill every bank.
+  lone.range = range(0, kRandomBytes);
+  lone.lanes = 32;
+  lone.chains = std::uint64_t{m.sm.count} * m.sm.max_blocks * lone.lanes;
+  lone.loads = kRandomLoads;
+  lone.load_bytes = m.l2.sector;
+  const double random_time = probe.seconds({make_chase(m.shape(), lone)});
+  rows.push_back({"HBM at random", false, m.hbm.bandwidth, m.hbm.random(m.l2.sector), probe.fetched() / random_time});
 
   ChaseProblem chase;
   chase.range = range(0, bytes);

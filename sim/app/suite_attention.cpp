@@ -19,7 +19,7 @@ namespace {
 struct Call {
   std::uint32_t batch, q_heads, kv_heads, head_dim;
   std::uint64_t q_len, kv_len, window;
-  bool causal, decode, warm, writes_kv, latent;
+  bool causal, decode, warm, writes_kv, varlen, latent;
   AttentionEngine engine;
   DataType type, kv;
 };
@@ -42,6 +42,7 @@ AttentionProblem problem_of(const Call& c, Operands& operands) {
   const std::uint64_t queries = c.batch * c.q_len;
   p.q = operands.matrix(queries, std::uint64_t{c.q_heads} * c.head_dim, c.type);
   p.o = operands.matrix(queries, std::uint64_t{c.q_heads} * c.head_dim, c.type);
+  if (!c.decode) p.sums = operands.matrix(queries, c.q_heads, DataType::fp32);
   const std::uint64_t keys = c.batch * c.kv_len;
   const Matrix k = operands.matrix(keys, std::uint64_t{c.kv_heads} * c.head_dim, c.kv, TensorRole::kv);
   p.kv = contiguous_kv(k, operands.matrix(keys, std::uint64_t{c.kv_heads} * c.head_dim, c.kv, TensorRole::kv), c.batch, c.kv_heads,
@@ -68,6 +69,41 @@ Kernel kv_write(const DeviceShape& gpu, const Call& c, const AttentionProblem& p
   Kernel kernel = make_stream(gpu, p);
   kernel.label = "KV write";
   return kernel;
+}
+
+/// An elementwise kernel of the framework over `bytes`: four elements of 16 bit a thread, 128 threads a block.
+Kernel small_copy(const DeviceShape& gpu, std::uint64_t bytes, const char* label, Operands& operands) {
+  StreamProblem p;
+  p.sources.push_back(operands.range(bytes));
+  p.destinations.push_back(operands.range(bytes));
+  p.step_bytes = p.chunk_bytes = 1024;
+  p.blocks_per_sm = 16;
+  p.depth = 1;
+  Kernel kernel = make_stream(gpu, p);
+  kernel.label = label;
+  return kernel;
+}
+
+/// What vLLM's varlen interface (vllm-project/flash-attention) launches around an attention kernel.
+///
+/// Version 2 (csrc/flash_attn/flash_api.cpp, mha_varlen_fwd), one query, several query heads to a KV head, no window: Q is reordered so
+/// that the heads of a group are rows (a copy where there is more than one sequence; for one it is a view), O comes back by a copy.
+/// Version 3 (hopper/flash_api.cpp, mha_fwd): the schedule is made outside of the graph, so where no combine kernel resets the
+/// counter of tiles, a kernel that fills one word does.
+struct VarlenKernels {
+  bool q_copy = false, o_copy = false, counter_reset = false;
+};
+
+VarlenKernels varlen_kernels(const DeviceShape& gpu, const Call& c, std::uint32_t splits) {
+  VarlenKernels k;
+  if (!c.varlen) return k;
+  if (gpu.max_cluster >= 2) {
+    k.counter_reset = splits == 1;
+  } else if (c.decode && c.q_heads > c.kv_heads && c.window == 0) {
+    k.q_copy = c.batch > 1;
+    k.o_copy = true;
+  }
+  return k;
 }
 
 constexpr std::uint32_t kPositionFeatures = 64;  // qk_rope_head_dim of every published model with latent attention.
@@ -99,15 +135,28 @@ Trace trace_of_call(const DeviceShape& gpu, const Call& c) {
   const AttentionProblem problem = problem_of(c, operands);
   std::vector<Kernel> kernels;
   if (c.writes_kv) kernels.push_back(kv_write(gpu, c, problem, operands));
+  DecodeTiling tiling;
+  if (c.decode) tiling = choose_decode_tiling(gpu, problem, 0, c.engine);
+  const VarlenKernels around = varlen_kernels(gpu, c, tiling.splits);
+  const std::uint64_t q_bytes = problem.q.bytes();
+  if (around.q_copy) kernels.push_back(small_copy(gpu, q_bytes, "Q reordered", operands));
   if (!c.decode) {
     kernels.push_back(make_attention_prefill(problem, choose_prefill_tiling(gpu, c.head_dim, c.type, c.kv)));
-    return trace_of(std::move(kernels), operands);
+  } else {
+    const std::uint64_t workspace = operands.take(decode_workspace_bytes(problem, tiling));
+    kernels.push_back(make_attention_decode(problem, tiling, workspace));
+    if (tiling.splits > 1) kernels.push_back(make_attention_combine(problem, tiling, workspace));
   }
-  const DecodeTiling tiling = choose_decode_tiling(gpu, problem, 0, c.engine);
-  const std::uint64_t workspace = operands.take(decode_workspace_bytes(problem, tiling));
-  kernels.push_back(make_attention_decode(problem, tiling, workspace));
-  if (tiling.splits > 1) kernels.push_back(make_attention_combine(problem, tiling, workspace));
+  if (around.o_copy) kernels.push_back(small_copy(gpu, q_bytes, "O reordered", operands));
+  if (around.counter_reset) kernels.push_back(small_copy(gpu, 4, "tile counter", operands));
   return trace_of(std::move(kernels), operands);
+}
+
+/// The machine as the kernels of one graph see it.
+MachineSpec within_graph(const MachineSpec& machine, const Protocol& protocol) {
+  MachineSpec same = machine;
+  same.launch.kernel_gap *= protocol.within_graph;
+  return same;
 }
 
 }  // namespace
@@ -144,18 +193,22 @@ Prediction predict_attention(const SuiteRow& row, Bench& bench) {
   c.type = bytes_per_element(c.kv) < 2 ? DataType::bf16 : c.kv;  // An 8-bit cache meets 16-bit queries.
   const Protocol& protocol = protocol_of(row);
   c.writes_kv = protocol.attention_writes_kv && !c.latent;
+  c.varlen = protocol.attention_calls_varlen && !c.latent;
   if (c.decode && row.has("source")) c.engine = attention_engine_of(row.text("source"), machine.shape().max_cluster >= 2);
+  const MachineSpec in_graph = within_graph(machine, protocol);
+  const double first_gap = machine.launch.kernel_gap - in_graph.launch.kernel_gap;  // The replay's first kernel keeps the machine's.
   Experiment e;
-  e.key = fmt::format("attention {} {} {} {} {} {} {}/{} {} {} {} {} {}", c.latent, name(c.engine), c.writes_kv, c.decode, dtype, c.batch,
-                      c.q_heads, c.kv_heads, c.head_dim, c.q_len, c.kv_len, c.window, c.causal) +
+  e.key = fmt::format("attention {} {} {} {} {} {} {} {} {}/{} {} {} {} {} {}", c.latent, name(c.engine), c.writes_kv, c.varlen,
+                      in_graph.launch.kernel_gap, c.decode, dtype, c.batch, c.q_heads, c.kv_heads, c.head_dim, c.q_len, c.kv_len, c.window,
+                      c.causal) +
           (c.warm ? " warm" : " cold");
   e.warm = c.warm;
   e.trace = [c](const DeviceShape& gpu) { return trace_of_call(gpu, c); };
-  const Outcome& outcome = bench.run(machine, e);
+  const Outcome& outcome = bench.run(in_graph, e);
   const std::string& quantity = row.text("quantity");
   Prediction p;
   if (quantity == "time_us") {
-    p = time_prediction(outcome, 1e6, protocol.per_replay);
+    p = time_prediction(outcome, 1e6, protocol.per_replay + first_gap);
     p.group = c.decode ? "decode time" : "prefill time";
     p.goal = "8 %";
   } else if (quantity == "l2_read_bytes") {

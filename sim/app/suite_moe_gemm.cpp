@@ -3,7 +3,8 @@
 // A tile is rows_per_tile rows of one expert's tokens times block_n of that expert's outputs. Row tiles of all experts are numbered
 // expert by expert; blocks walk them group_m at a time as in Triton's matmul tutorial. Four blocks per SM and four stages, as the measured
 // kernel had (its launch parameters are not columns of the suite). Gathered rows are taken as distinct: a token that two experts share is
-// read twice, under 0.1 % of the bytes.
+// read twice, under 0.1 % of the bytes. Simulated with slices: what is measured is how far blocks that share tiles drift apart, and only
+// the contention of single lines says so.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -109,6 +110,7 @@ Prediction predict_moe_gemm(const SuiteRow& row, Bench& bench) {
   Experiment e;
   e.key = fmt::format("moe {} {}x{}x{} {}x{} {}x{} group {}", row.text("dtype"), s.experts, s.tiles, s.rows, s.n, s.k, s.block_n, s.block_k,
                       s.group_m);
+  e.contention = Contention::slices;
   e.trace = [s](const DeviceShape& gpu) { return grouped_trace(s, gpu); };
   const Outcome& outcome = bench.run(machine, e);
   // At least the weights: gathered activation rows may be shared between experts.

@@ -21,25 +21,37 @@ struct Entry {
 // hosts.
 constexpr double kReplayGap = 4e-6;
 
+// From one kernel of a replayed operator to the next, as a share of the machine's gap. That one is calibrated on GEMMs alone and holds what
+// a GEMM spends before its first load; the first kernel of a replay keeps it whole, so that GEMMs stay what they are. Calibrated: the
+// smallest decode rows of vLLM's attention, 1 x 256 (18.3 us on A100 for four kernels, 12.3 us on H100 for three), less what is
+// simulated: 1.5 of 3.5 us and 0.7 of 2.3; the mean of the two shares.
+constexpr double kWithinGraph = 0.37;
+
 // LLMCompass: wall clock around one call and a synchronisation (software_model/*.py); gelu and layernorm are compiled functions, softmax is
 // an eager call. Calibrated on the smallest row of softmax (13.1 us) and of gelu (48.2 us), A100, less the simulated kernel.
 constexpr double kEagerCall = 8e-6;
 constexpr double kCompiledCall = 43e-6;
 
 // vidur's collectives: each rank's host launches eleven all-reduces one by one through torch.distributed under the profiler, and the median
-// duration of rank 0's kernels is written down (vidur/profiling/collectives/collectives_wrapper.py; the graphs that its papers speak of are
-// switched off there). A kernel ends when the last rank has launched its own, so while rank 0's host is ahead of another a small message
-// takes one launch interval whatever it carries. (Where rank 0 is the slowest host its kernels show no wait: some rows.) Calibrated: the
-// median of the five smallest, 2 KiB on two machines: 7, 10, 61, 62 and 66 us.
+// duration of rank 0's kernels is written down, of three tries (vidur/profiling/collectives/collectives_wrapper.py; its CUDA graphs are
+// switched off there). A kernel ends when the last rank has launched its own, so while rank 0's host is ahead of another a message that is
+// shorter than the interval between two launches takes that interval, whatever it carries; where rank 0 is the slowest host its kernels
+// show no wait. Which of the two a row shows is chance: three tries of one row say 10 to 59 us. The interval: 61 us, the median of the five
+// smallest messages of its two machines (7, 10, 61, 62, 66 us); 35 to 70 us of host per call elsewhere (pytorch pull request 147820).
 constexpr double kProfiledLaunch = 61e-6;
 
 constexpr std::array kEntries{
-    Entry{"aiconfigurator", {kReplayGap, 0, 0, 0, true, true, false}},
-    Entry{"llmcompass", {0, kEagerCall, kCompiledCall, 0, false, false, true}},
+    Entry{"aiconfigurator",
+          {.per_replay = kReplayGap,
+           .within_graph = kWithinGraph,
+           .attention_writes_kv = true,
+           .attention_calls_varlen = true,
+           .rotates_weights = true}},
+    Entry{"llmcompass", {.eager_call = kEagerCall, .compiled_call = kCompiledCall, .repeats_buffers = true}},
     // vidur's GEMMs: kernel times of the profiler, PyTorch 2 with the cuBLAS of CUDA 12.1 (assumed from the date of its H100 profiles).
-    Entry{"vidur", {0, 0, 0, kProfiledLaunch, false, false, false, false, GemmLibrary::of_2023}},
+    Entry{"vidur", {.launch_interval = kProfiledLaunch, .gemm_library = GemmLibrary::of_2023}},
     // Azure's GEMMs are cuBLASLt's own, operands initialised in fp8 or fp4 (Benchmarks/GEMMCublasLt.py).
-    Entry{"azure", {0, 0, 0, 0, false, false, false, true}},
+    Entry{"azure", {.narrow_operands = true}},
 };
 
 constexpr Protocol kPlain{};

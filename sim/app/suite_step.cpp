@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <stdexcept>
 #include <string_view>
@@ -29,7 +30,7 @@ struct Setup {
   const MachineSpec& machine;
   ModelSpec model;
   WorkloadOptions options;
-  std::string hardware, engine;
+  std::string hardware, engine, collective;
   std::string words;  ///< What else distinguishes the experiment.
 };
 
@@ -45,9 +46,22 @@ DataType stored_type(const SuiteRow& row, const std::string& column, DataType ot
   return row.data_type(column);
 }
 
+/// Of "w4a16g32": 32; 0: a scale for a whole row.
+std::uint32_t weight_group(const SuiteRow& row) {
+  const std::string& word = row.text("weights");
+  const std::size_t g = word.find('g');
+  if (!word.starts_with("w") || g == std::string::npos) return 0;
+  std::uint32_t group = 0;
+  const auto [stop, error] = std::from_chars(word.data() + g + 1, word.data() + word.size(), group);
+  if (error != std::errc{} || stop != word.data() + word.size() || group == 0)
+    unknown_word(row, "weights", "w8a16, w4a16, w4a16gN and types");
+  return group;
+}
+
 Setup setup_of(const SuiteRow& row, Bench& bench) {
   const std::string& model = row.text("model");
-  Setup s{bench.machine(row.text("hardware")), bench.model(model), {}, row.text("hardware"), row.text("engine"), {}};
+  Setup s{
+      bench.machine(row.text("hardware")), bench.model(model), {}, row.text("hardware"), row.text("engine"), row.text("collective"), {}};
   WorkloadOptions& o = s.options;
   o.weights = stored_type(row, "weights", DataType::bf16);
   o.kv = stored_type(row, "kv", DataType::bf16);
@@ -55,9 +69,12 @@ Setup setup_of(const SuiteRow& row, Bench& bench) {
   o.tp = static_cast<std::uint32_t>(row.integer_or("tp", 1, 1024, 1));
   if (o.tp > s.machine.node.gpus) throw RowSkipped(fmt::format("tp {}, but a node has {} GPUs", o.tp, s.machine.node.gpus));
   o.attention_engine = attention_engine_of(s.engine, s.machine.shape().max_cluster >= 2);
-  if (row.text("collective") == "nccl") o.all_reduce.algorithm = AllReduce::nccl;
-  s.words =
-      fmt::format("{} {} {} {} {} {}", model, row.text("weights"), row.text("kv"), o.tp, row.text("collective"), name(o.attention_engine));
+  o.experts_for_a100 = experts_for_a100(s.engine);
+  o.separate_residual = row.has("source") && separate_residual(row.text("source"));
+  o.weight_group = weight_group(row);
+  if (s.collective == "nccl") o.all_reduce.algorithm = AllReduce::nccl;
+  s.words = fmt::format("{} {} {} {} {} {}{}{}", model, row.text("weights"), row.text("kv"), o.tp, row.text("collective"),
+                        name(o.attention_engine), o.experts_for_a100 ? " a100" : "", o.separate_residual ? " separate" : "");
   return s;
 }
 
@@ -71,7 +88,8 @@ const Outcome& run_stage_of(Bench& bench, const Setup& s, const WorkloadOptions&
   check_workload(model, options);
   Experiment e;
   if (std::uint64_t{options.batch} * length > kMostTokens) throw RowSkipped("too long: more than 2^26 tokens in the cache");
-  e.key = fmt::format("step {} {} {} {}", s.words, name(options.stage), options.batch, length);
+  e.key =
+      fmt::format("step {}{} {} {} {}", s.words, options.tiling.empty() ? "" : " " + s.engine, name(options.stage), options.batch, length);
   e.stage = options.stage;
   e.tokens = std::uint64_t{options.batch} * (decode ? 1 : length);
   e.whole_step = true;
@@ -89,7 +107,10 @@ void add(Outcome& sum, const Outcome& part, double times) {
 
 /// A step and what its host does. The bound knows no host.
 Outcome on_host(const Setup& s, Outcome step, Stage stage) {
-  if (step.seconds > 0) step.seconds = with_host(step.seconds, s.engine, s.hardware, stage, s.model.layers);
+  if (step.seconds <= 0) return step;
+  // An all-reduce after attention and one after the FFN.
+  if (s.options.tp > 1) step.seconds += stream_events(s.engine, s.collective, s.machine.launch.kernel_gap, 2 * s.model.layers);
+  step.seconds = with_host(step.seconds, s.engine, s.hardware, stage, s.model.layers);
   return step;
 }
 
@@ -97,6 +118,7 @@ Outcome decode_step(Bench& bench, const Setup& s, double batch, std::uint64_t co
   WorkloadOptions options = s.options;
   options.stage = Stage::decode;
   options.batch = static_cast<std::uint32_t>(std::max(1.0, std::round(batch)));
+  options.tiling = own_tilings(s.engine, options.weights, options.batch);
   options.context = static_cast<std::uint32_t>(std::max<std::uint64_t>(context, 1));
   Outcome sum;
   add(sum, on_host(s, run_stage_of(bench, s, options), Stage::decode), 1);
@@ -199,7 +221,7 @@ Prediction predict_ceiling(const SuiteRow& row, Bench& bench) {
   p.bound = 0;
   for (std::uint32_t t = 1; t <= given.options.tp; ++t) {
     if (given.options.tp % t != 0) continue;
-    Setup s{machine, given.model, given.options, given.hardware, given.engine, {}};
+    Setup s{machine, given.model, given.options, given.hardware, given.engine, given.collective, {}};
     const std::uint32_t parts = row.has("batch") ? std::min(given.options.tp / t, batch) : given.options.tp / t;
     s.options.stage = Stage::decode;
     s.options.context = 1;

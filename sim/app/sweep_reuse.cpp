@@ -67,8 +67,8 @@ Asks asks_of(const Trace& trace) {
 
 /// What the memories read of the SMs; the rest of it is in the engine's spec, or only described.
 void add_sm(Bits& key, const SmSpec& sm, bool timed) {
-  const auto& [count, gpcs, clock, peak_clock, tensor_clock, tensor_peak, cuda_peak, sfu, shared, shared_per_block, l1, l1_latency, port,
-               max_blocks, cluster, async] = sm;
+  const auto& [count, gpcs, clock, peak_clock, tensor_clock, tensor_share_8bit, tensor_peak, cuda_peak, sfu, shared, shared_per_block, l1,
+               l1_latency, port, max_blocks, cluster, async] = sm;
   key.add(count, gpcs);
   if (timed) key.add(port);
 }

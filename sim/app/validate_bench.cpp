@@ -105,7 +105,7 @@ double estimated_lines(const Kernel& kernel) {
   return bytes / 128 * kernel.grid;
 }
 
-Bench::Bench(const ConfigPaths& paths, Fidelity fidelity, Contention contention, Layers layers)
+Bench::Bench(const ConfigPaths& paths, Fidelity fidelity, std::optional<Contention> contention, Layers layers)
     : paths_(paths), fidelity_(fidelity), contention_(contention), layers_(layers) {}
 
 template <typename Value, typename Make>
@@ -160,9 +160,10 @@ const ModelSpec& Bench::model(const std::string& name) {
 
 const Outcome& Bench::run(const MachineSpec& machine, const Experiment& experiment) {
   const Fidelity fidelity = experiment.closed_form ? Fidelity::bound : fidelity_;
-  const std::string key = fmt::format("{}|{}|{}", machine.name, name(fidelity), experiment.key);
+  const Contention contention = contention_.value_or(experiment.contention);
+  const std::string key = fmt::format("{}|{}|{}|{}", machine.name, name(fidelity), name(contention), experiment.key);
   return once(outcomes_, key,
-              [&] { return simulate(machine, experiment, fidelity, contention_, experiment.whole_step ? layers_ : Layers::exact); });
+              [&] { return simulate(machine, experiment, fidelity, contention, experiment.whole_step ? layers_ : Layers::exact); });
 }
 
 }  // namespace rooftrace

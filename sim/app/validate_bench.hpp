@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "sim/app/config_paths.hpp"
@@ -39,12 +40,14 @@ struct Experiment {
   bool warm = false;
   bool whole_step = false;   ///< Of layers that may be sampled (Bench).
   bool closed_form = false;  ///< The bound alone, whatever the fidelity.
+  /// What makes requests of L2 wait for each other, unless the bench was told: slices where the quantity is decided by it.
+  Contention contention = Contention::pooled;
   std::uint32_t group = 1;
 };
 
 class Bench {
  public:
-  Bench(const ConfigPaths& paths, Fidelity fidelity, Contention contention = Contention::pooled, Layers layers = Layers::sample);
+  Bench(const ConfigPaths& paths, Fidelity fidelity, std::optional<Contention> contention = {}, Layers layers = Layers::sample);
 
   [[nodiscard]] const MachineSpec& machine(const std::string& name);
   /// The machine's resolved file.
@@ -70,7 +73,7 @@ class Bench {
 
   ConfigPaths paths_;
   Fidelity fidelity_;
-  Contention contention_;
+  std::optional<Contention> contention_;  ///< For all experiments.
   Layers layers_;
   std::mutex mutex_;  ///< Guards the maps, not what is in them.
   Memo<HardwareChoice> machines_;

@@ -26,7 +26,7 @@ struct Prediction {
   double tool = kNone;      ///< roofline at 0.8 of the peaks and 3 us,
   double wave = kNone;      ///< lock-step waves of blocks (moe_gemm).
   bool points = false;      ///< A share: errors are differences, not ratios.
-  std::string flag;         ///< Why the row is known to be odd whatever is simulated; "" when it is not.
+  std::string flag;         ///< Why the row is known to be odd, whatever is simulated or by its method; "" when it is not.
 };
 
 struct SuiteKind {

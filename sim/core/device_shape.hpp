@@ -51,4 +51,10 @@ struct DeviceShape {
   return 1 / (1 + (gpu.max_cluster >= 2 ? 0.08 : 0.12) * shared);
 }
 
+/// Share of the tensor rate that instructions of one warp (mma.sync) reach, which kernels made for A100 still use: 0.629 on Hopper, whose
+/// tensor cores only warp-group instructions fill (Luo et al. 2024, arXiv 2402.13499, from memory); data-center Blackwell assumed alike.
+[[nodiscard]] inline double warp_mma_share(const DeviceShape& gpu) {
+  return gpu.compute_capability >= 90 && gpu.compute_capability < 110 ? 0.629 : 1.0;
+}
+
 }  // namespace rooftrace

@@ -43,6 +43,9 @@ struct Step {
   /// Picoseconds from the step's loads to its stores at least: a block whose stores to a link are limited takes its time, whatever the
   /// machine's channels could do.
   Time least = 0;
+  /// Picoseconds that the stores take to leave the block, once the work is done: its share of a link that many blocks use at once. The
+  /// next step begins when they have left (loads do not overtake them); they arrive no earlier than the link's latency after that.
+  Time drain = 0;
 
   void clear() {
     loads.clear();
@@ -51,6 +54,7 @@ struct Step {
     after = 0;
     pause = 0;
     least = 0;
+    drain = 0;
     tensor_padding = 0;
   }
 };

@@ -9,11 +9,13 @@
 #include "sim/engine/channel.hpp"
 #include "sim/engine/event_queue.hpp"
 #include "sim/engine/kernel_graph.hpp"
+#include "sim/engine/sm_pipes.hpp"
+#include "sim/engine/tickets.hpp"
 
 namespace rooftrace {
 namespace {
 
-enum EventKind : std::uint32_t { kLaunch, kBegin, kWork, kDone, kIssue };
+enum EventKind : std::uint32_t { kLaunch, kBegin, kWork, kDone, kIssue, kDrained };
 constexpr std::uint32_t kKindBits = 3;
 
 /// A step whose loads have been issued, or that waits to issue them.
@@ -29,9 +31,12 @@ struct Block {
   std::uint32_t index = 0;
   std::uint32_t place = 0;
   std::uint32_t steps = 0;
-  std::uint32_t current = 0;  ///< Step whose work is next or under way.
-  std::uint32_t issued = 0;   ///< Steps whose loads have been issued.
-  bool waiting = false;       ///< The next step to issue is filled in and waits for an arrival or a pause.
+  std::uint32_t current = 0;   ///< Step whose work is next or under way.
+  std::uint32_t issued = 0;    ///< Steps whose loads have been issued.
+  bool waiting = false;        ///< The next step to issue is filled in and waits for an arrival or a pause.
+  bool needs_loads = false;    ///< The current step goes on when the memory has answered.
+  bool needs_arrival = false;  ///< The waiting step goes on when the memory has answered a store.
+  std::uint32_t life = 0;      ///< Which block this is of those that have had this slot.
   std::vector<InFlight> pipeline;
   std::vector<Time> arrivals;  ///< Of what the last steps stored; step i at i modulo the size. Empty: nobody waits for them.
 };
@@ -41,8 +46,9 @@ struct KernelState {
   std::uint32_t placed = 0;  ///< Blocks given a place so far.
   std::uint32_t running = 0;
   std::uint32_t share = 0;
-  Time ready = 0;  ///< Latest end of a predecessor.
-  Time end = 0;    ///< Latest byte through so far.
+  std::uint32_t unanswered = 0;  ///< Accesses that the memory will answer later.
+  Time ready = 0;                ///< Latest end of a predecessor.
+  Time end = 0;                  ///< Latest byte through so far.
 };
 
 class TimedRun {
@@ -65,7 +71,14 @@ class TimedRun {
       states_[k].share = BlockScheduler::share(kernels_[k]);
       if (states_[k].waits == 0) schedule_launch(k);
     }
-    while (!events_.empty()) {
+    while (true) {
+      // On equal times events go first: they may ask for more at that time.
+      const Time next = memory_.next();
+      if (next != kNever && (events_.empty() || next < events_.next_time())) {
+        take_answers();
+        continue;
+      }
+      if (events_.empty()) break;
       const EventQueue::Event event = events_.pop();
       const std::uint32_t slot = event.slot >> kKindBits;
       switch (event.slot & ((1U << kKindBits) - 1)) {
@@ -80,6 +93,9 @@ class TimedRun {
           break;
         case kIssue:
           issue_waiting(slot, event.time);
+          break;
+        case kDrained:
+          go_on(slot, event.time);
           break;
         default:
           done(slot, event.time);
@@ -145,7 +161,8 @@ class TimedRun {
     block.current = 0;
     block.issued = 0;
     if (block.pipeline.size() < buffers(kernels_[k])) block.pipeline.resize(buffers(kernels_[k]));
-    block.waiting = false;
+    block.waiting = block.needs_loads = block.needs_arrival = false;
+    ++block.life;
     const std::uint32_t wait = kernels_[k].longest_wait;
     block.arrivals.assign(wait == 0 ? 0 : std::size_t{wait} + 1, 0);
     ++states_[k].running;
@@ -153,9 +170,47 @@ class TimedRun {
     schedule(now + spec_.block_start, slot, kBegin);
   }
 
-  [[nodiscard]] Requester requester(const Block& block) const {
-    return {block.place, &records_[block.kernel].q, &records_[block.kernel].cache};
+  /// Asks the memory for a step's loads or stores.
+  Time ask(std::uint32_t slot, std::uint32_t step, bool stores, Time now) {
+    const Block& block = blocks_[slot];
+    const Step& content = in_flight(blocks_[slot], step).step;
+    KernelRecord& record = records_[block.kernel];
+    const Requester who{block.place, &record.q, &record.cache, tickets_.next()};
+    const Time ready = memory_.access(stores ? content.stores : content.loads, who, now);
+    if (ready != kLater) return ready;
+    tickets_.hand_out({slot, block.life, block.kernel, step, stores, stores && content.drain > 0 ? drained(content, now) : now});
+    ++states_[block.kernel].unanswered;
+    return kLater;
   }
+
+  void take_answers() {
+    answers_.clear();
+    memory_.advance(answers_);
+    for (const Answer& answer : answers_) {
+      const Ticket ticket = tickets_.take_back(answer.ticket);
+      const Time ready = std::max(answer.ready, ticket.least);
+      KernelState& state = states_[ticket.kernel];
+      --state.unanswered;
+      state.end = std::max(state.end, ready);
+      Block& block = blocks_[ticket.slot];
+      if (!ticket.stores) {
+        in_flight(block, ticket.step).ready = ready;
+        if (block.needs_loads && ticket.step == block.current) work_when_loaded(ticket.slot, ready);
+      } else if (block.life == ticket.life && !block.arrivals.empty()) {
+        block.arrivals[ticket.step % block.arrivals.size()] = ready;
+        if (block.needs_arrival) wait(ticket.slot, ready);
+      }
+      if (ended(ticket.kernel)) end_kernel(ticket.kernel);
+    }
+  }
+
+  /// When the last byte of stores that take their time to leave is at the peer.
+  [[nodiscard]] Time drained(const Step& step, Time now) const { return now + step.drain + memory_.link_latency(Home::peer); }
+
+  [[nodiscard]] bool ended(std::uint32_t k) const {
+    return states_[k].running == 0 && states_[k].unanswered == 0 && states_[k].placed == kernels_[k].grid;
+  }
+
   [[nodiscard]] InFlight& in_flight(Block& block, std::uint32_t step) const {
     return block.pipeline[step % buffers(kernels_[block.kernel])];
   }
@@ -163,13 +218,22 @@ class TimedRun {
   [[nodiscard]] static std::uint32_t buffers(const Kernel& kernel) { return depth(kernel) + (kernel.early_loads ? 1 : 0); }
   [[nodiscard]] static std::uint32_t depth(const Kernel& kernel) { return std::max(1U, kernel.depth); }
 
-  void issue_loads(Block& block, Time now) {
+  void issue_loads(std::uint32_t slot, Time now) {
+    Block& block = blocks_[slot];
     InFlight& next = in_flight(block, block.issued);
     next.issued = now;
-    next.ready = next.step.loads.empty() ? now : memory_.access(next.step.loads, requester(block), now);
+    next.ready = next.step.loads.empty() ? now : ask(slot, block.issued, false, now);
     KernelState& state = states_[block.kernel];
-    state.end = std::max(state.end, next.ready);
+    if (next.ready != kLater) state.end = std::max(state.end, next.ready);
     ++block.issued;
+  }
+
+  /// The current step's work begins when its loads are there.
+  void work_when_loaded(std::uint32_t slot, Time now) {
+    Block& block = blocks_[slot];
+    const Time ready = in_flight(block, block.current).ready;
+    block.needs_loads = ready == kLater;
+    if (!block.needs_loads) schedule(std::max(now, ready), slot, kWork);
   }
 
   /// Issues the loads of `count` steps from the current one on, as far as they have not been; stops at a step that must wait, and comes
@@ -186,7 +250,7 @@ class TimedRun {
         if (block.issued == block.current) wait(slot, now);
         return;
       }
-      issue_loads(block, now);
+      issue_loads(slot, now);
     }
   }
 
@@ -196,7 +260,10 @@ class TimedRun {
     const Step& step = in_flight(block, block.current).step;
     Time start = now;
     if (step.after != 0 && step.after <= block.current) {
-      start = std::max(start, block.arrivals[(block.current - step.after) % block.arrivals.size()]);
+      const Time arrival = block.arrivals[(block.current - step.after) % block.arrivals.size()];
+      block.needs_arrival = arrival == kLater;
+      if (block.needs_arrival) return;
+      start = std::max(start, arrival);
     }
     schedule(start + step.pause, slot, kIssue);
   }
@@ -204,9 +271,9 @@ class TimedRun {
   void issue_waiting(std::uint32_t slot, Time now) {
     Block& block = blocks_[slot];
     block.waiting = false;
-    issue_loads(block, now);
+    issue_loads(slot, now);
     issue_ahead(slot, now, before_work(block));
-    schedule(in_flight(block, block.current).ready, slot, kWork);
+    work_when_loaded(slot, now);
   }
 
   /// Steps whose loads may be out before the work of the current one begins.
@@ -218,7 +285,7 @@ class TimedRun {
   void begin(std::uint32_t slot, Time now) {
     Block& block = blocks_[slot];
     issue_ahead(slot, now, before_work(block));
-    if (block.issued > block.current) schedule(in_flight(block, block.current).ready, slot, kWork);
+    if (block.issued > block.current) work_when_loaded(slot, now);
   }
 
   void work(std::uint32_t slot, Time now) {
@@ -227,7 +294,7 @@ class TimedRun {
     issue_ahead(slot, now, buffers(kernel));
     const InFlight& flight = in_flight(block, block.current);
     Time end = std::max(now, flight.issued + flight.step.least);
-    if (block.place != scheduler_.copy_engine()) end = std::max(end, work_end(kernel, flight.step, pipes_[block.place], now));
+    if (block.place != scheduler_.copy_engine()) end = std::max(end, work_end(spec_, kernel, flight.step, pipes_[block.place], now));
     if (end == now) {
       done(slot, now);
     } else {
@@ -235,42 +302,33 @@ class TimedRun {
     }
   }
 
-  /// Sends a step's work to the pipes of its SM and returns when the last is through.
-  [[nodiscard]] Time work_end(const Kernel& kernel, const Step& step, std::array<Channel, kPipes>& pipes, Time now) const {
-    constexpr auto kTensor = static_cast<std::size_t>(Pipe::tensor), kCuda = static_cast<std::size_t>(Pipe::cuda);
-    Time end = now;
-    Channel::Cost longest = 0;
-    for (std::size_t p = 0; p < kPipes; ++p) {
-      if (p == kTensor || step.work[p] <= 0) continue;
-      double rate = spec_.rate(static_cast<Pipe>(p), kernel.tensor_type);
-      if (p == kCuda && step.work[kTensor] <= 0 && kernel.work[kTensor] <= 0) rate *= kernel.tensor_share;
-      const Channel::Cost cost = Channel::cost(step.work[p], rate);
-      longest = std::max(longest, cost);
-      end = std::max(end, pipes[p].send(now, cost));
-    }
-    const double tensor = step.work[kTensor] + step.tensor_padding;
-    if (tensor <= 0) return end;
-    Channel::Cost cost = Channel::cost(tensor, spec_.rate(Pipe::tensor, kernel.tensor_type) * kernel.tensor_share);
-    // What the tensor work does not hide keeps the tensor pipe idle, for this block and for its neighbours.
-    if (kernel.exposed > 0) cost += static_cast<Channel::Cost>(kernel.exposed * static_cast<double>(longest));
-    return std::max(end, pipes[kTensor].send(now, cost));
-  }
-
   void done(std::uint32_t slot, Time now) {
     Block& block = blocks_[slot];
     KernelState& state = states_[block.kernel];
     const Step& step = in_flight(block, block.current).step;
     Time through = now;
-    if (!step.stores.empty()) through = memory_.access(step.stores, requester(block), now);
-    state.end = std::max(state.end, through);
+    if (!step.stores.empty()) through = ask(slot, block.current, true, now);
+    // What leaves slowly arrives no sooner than its last byte has left and crossed the link.
+    if (step.drain > 0 && through != kLater) through = std::max(through, drained(step, now));
+    state.end = std::max(state.end, through == kLater ? now : through);
     if (!block.arrivals.empty()) block.arrivals[block.current % block.arrivals.size()] = through;
+    if (step.drain > 0) {
+      schedule(now + step.drain, slot, kDrained);
+    } else {
+      go_on(slot, now);
+    }
+  }
+
+  /// The stores have left the block: its next step, or its end.
+  void go_on(std::uint32_t slot, Time now) {
+    Block& block = blocks_[slot];
     if (++block.current < block.steps) {
       if (block.waiting && block.issued == block.current) {
         wait(slot, now);
         return;
       }
       issue_ahead(slot, now, depth(kernels_[block.kernel]));
-      if (block.issued > block.current) schedule(std::max(now, in_flight(block, block.current).ready), slot, kWork);
+      if (block.issued > block.current) work_when_loaded(slot, now);
       return;
     }
     leave(slot, now);
@@ -284,7 +342,7 @@ class TimedRun {
     free_.push_back(slot);
     --state.running;
     state.end = std::max(state.end, now);
-    if (state.running == 0 && state.placed == kernels_[k].grid) end_kernel(k);
+    if (ended(k)) end_kernel(k);
     fill_place(place, now);
   }
 
@@ -305,11 +363,13 @@ class TimedRun {
   KernelGraph graph_;
   std::vector<KernelState> states_;
   BlockScheduler scheduler_;
-  std::vector<std::array<Channel, kPipes>> pipes_;
+  std::vector<SmPipes> pipes_;
   std::deque<Block> blocks_;  ///< A deque, because references stay valid while blocks are added.
   std::vector<std::uint32_t> free_;
   std::vector<std::uint32_t> open_;  ///< Launched kernels with blocks that have no place yet, oldest first.
   EventQueue events_;
+  Tickets tickets_;
+  std::vector<Answer> answers_;
   Time end_ = 0;
 };
 
@@ -317,41 +377,6 @@ class TimedRun {
 
 Time run_timed(const EngineSpec& spec, Memory& memory, std::span<const Kernel> kernels, std::span<KernelRecord> records, Time start) {
   return TimedRun(spec, memory, kernels, records).run(start);
-}
-
-void run_functional(const EngineSpec& spec, Memory& memory, std::span<const Kernel> kernels, std::span<KernelRecord> records) {
-  struct Turn {
-    std::uint32_t block = 0, step = 0, steps = 0;
-  };
-  Step step;
-  for (std::size_t k = 0; k < kernels.size(); ++k) {
-    const Kernel& kernel = kernels[k];
-    const std::uint32_t places =
-        kernel.unit == Unit::copy_engine ? 1 : spec.sms * std::min(std::max(1U, kernel.blocks_per_sm), spec.max_blocks_per_sm);
-    std::uint32_t placed = 0;
-    std::vector<Turn> turns;
-    for (; placed < std::min(places, kernel.grid); ++placed) turns.push_back({placed, 0, kernel.program->steps(placed)});
-    std::uint32_t running = placed;
-    while (running > 0) {
-      for (std::size_t i = 0; i < turns.size(); ++i) {
-        Turn& turn = turns[i];
-        if (turn.step == turn.steps) continue;
-        const Requester who{kernel.unit == Unit::copy_engine ? spec.sms : static_cast<std::uint32_t>(i % spec.sms), &records[k].q,
-                            &records[k].cache};
-        step.clear();
-        kernel.program->fill(turn.block, turn.step, step);
-        if (!step.loads.empty()) memory.access(step.loads, who, 0);
-        if (!step.stores.empty()) memory.access(step.stores, who, 0);
-        if (++turn.step < turn.steps) continue;
-        if (placed < kernel.grid) {
-          turn = {placed, 0, kernel.program->steps(placed)};
-          ++placed;
-        } else {
-          --running;
-        }
-      }
-    }
-  }
 }
 
 }  // namespace rooftrace

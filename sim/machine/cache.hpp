@@ -7,6 +7,7 @@
 // there and leaves no trace when it is not; evict_last is treated as normal.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -146,7 +147,8 @@ class PackedCache {
 };
 
 /// The textbook. lru and fifo order by position; random evicts by a hash of (set, number of evictions so far in this set), so the same run
-/// gives the same bits.
+/// gives the same bits. tree keeps every way at the place that the bits give it: the last place is the one they point at, and turning a bit
+/// swaps the halves below it, so a used line comes to the first place and its neighbours move with it.
 class ReferenceCache {
  public:
   static constexpr bool kUnnamed = false;
@@ -155,13 +157,25 @@ class ReferenceCache {
   void prefetch(std::uint32_t /*set*/) const {}
   Touch touch(std::uint32_t set_index, std::uint64_t tag, std::uint32_t sectors, bool writes, CacheHint hint);
   void drop(std::uint32_t set_index, std::uint64_t tag) {
-    std::erase_if(sets_[set_index].lines, [tag](const ResidentLine& line) { return line.tag == tag; });
+    std::vector<ResidentLine>& lines = sets_[set_index].lines;
+    if (policy_ == Replacement::tree) {
+      std::replace_if(
+          lines.begin(), lines.end(), [tag](const ResidentLine& line) { return line.tag == tag; }, ResidentLine{});
+    } else {
+      std::erase_if(lines, [tag](const ResidentLine& line) { return line.tag == tag; });
+    }
   }
-  [[nodiscard]] std::vector<ResidentLine> lines(std::uint32_t set) const { return sets_[set].lines; }
+  [[nodiscard]] std::vector<ResidentLine> lines(std::uint32_t set) const {
+    std::vector<ResidentLine> out = sets_[set].lines;
+    std::erase_if(out, [](const ResidentLine& line) { return line.valid == 0; });
+    return out;
+  }
 
  private:
+  Touch touch_tree(std::uint32_t set_index, std::uint64_t tag, std::uint32_t sectors, bool writes, CacheHint hint);
+
   struct Set {
-    std::vector<ResidentLine> lines;  ///< First to be kept first.
+    std::vector<ResidentLine> lines;  ///< First to be kept first; tree: a place per way, without valid sectors where it is empty.
     std::uint64_t evictions = 0;
   };
   std::uint32_t ways_;

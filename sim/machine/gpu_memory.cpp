@@ -29,6 +29,7 @@ GpuMemory::GpuMemory(const MachineSpec& spec, const PeerPath& peers, std::uint64
 
 Time GpuMemory::access(std::span<const Access> accesses, const Requester& who, Time now) {
   Time ready = now;
+  std::uint32_t later = 0;
   for (std::size_t first = 0; first < accesses.size();) {
     const Access& like = accesses[first];
     if (like.home != Home::local) {
@@ -44,12 +45,30 @@ Time GpuMemory::access(std::span<const Access> accesses, const Requester& who, T
       ++last;
     }
     const std::uint32_t partition = who.sm < beside_.size() ? beside_[who.sm] : 0;
-    ready = std::max(ready, l2_->access(accesses.subspan(first, last - first), who, partition, now));
+    const Time through = l2_->access(accesses.subspan(first, last - first), who, partition, now);
+    if (through == kLater) {
+      ++later;
+    } else {
+      ready = std::max(ready, through);
+    }
     if (like.op == AccessOp::load && who.sm < ports_.size())
       ready = std::max(ready, ports_[who.sm].send(now, static_cast<double>(delivered)));
     first = last;
   }
-  return ready;
+  if (later == 0) return ready;
+  if (who.ticket >= open_.size()) open_.resize(who.ticket + 1);
+  open_[who.ticket] = {later, ready};
+  return kLater;
+}
+
+void GpuMemory::advance(std::vector<Answer>& answers) {
+  answers_.clear();
+  l2_->advance(answers_);
+  for (const Answer& answer : answers_) {
+    Open& open = open_[answer.ticket];
+    open.ready = std::max(open.ready, answer.ready);
+    if (--open.parts == 0) answers.push_back({answer.ticket, open.ready});
+  }
 }
 
 Time GpuMemory::remote(const Access& access, const Requester& who, Time now) {

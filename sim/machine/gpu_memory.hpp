@@ -28,6 +28,8 @@ class GpuMemory final : public Memory {
             const L2Options& l2 = {});
 
   Time access(std::span<const Access> accesses, const Requester& who, Time now) override;
+  [[nodiscard]] Time next() const override { return l2_->next(); }
+  void advance(std::vector<Answer>& answers) override;
   [[nodiscard]] Time link_latency(Home home) const override;
   /// Whether an access has gone to peers or to the host so far.
   [[nodiscard]] bool asked(Home home) const { return home == Home::peer ? asked_peers_ : asked_host_; }
@@ -37,6 +39,14 @@ class GpuMemory final : public Memory {
  private:
   Time remote(const Access& access, const Requester& who, Time now);
 
+  /// An access that L2 will answer later, in parts.
+  struct Open {
+    std::uint32_t parts = 0;
+    Time ready = 0;  ///< Of what has been answered.
+  };
+
+  std::vector<Open> open_;             ///< By ticket.
+  std::vector<Answer> answers_;        ///< Of L2.
   std::vector<std::uint32_t> beside_;  ///< By SM: the partition of L2 beside it.
   std::unique_ptr<L2> l2_;
   std::vector<RatedChannel> ports_;  ///< One per SM, from L2 to the SM.

@@ -2,7 +2,7 @@
 //
 // One call serves a run of accesses with the same operation, hint and role, line by line in their order. Counted: bytes asked (L2 level),
 // sectors fetched from HBM (compulsory or refetch) and written back, bytes that cross between partitions. An SM looks first into the
-// partition beside it, which may keep copies (line_places.hpp). Time: the L2 pipe or slices (slice_queues.hpp) for the bytes asked, HBM
+// partition beside it, which may keep copies (line_places.hpp). Time: the L2 pipe or slices (l2_slices.hpp) for the bytes asked, HBM
 // channels for what is fetched or written back (the evicting request waits for its write-back: buffers are finite), one latency on top. Not
 // modeled: the fabric's own bandwidth; with pooled contention also slices as separate servers, finite miss slots, hits that wait for a fill
 // in flight.
@@ -25,8 +25,9 @@ namespace rooftrace {
 /// looks up every line in the fastest store, packed_portable and reference do so in plain C++.
 enum class TagStore : std::uint8_t { automatic, fast_by_line, packed_portable, reference };
 
-/// What makes requests of L2 wait for each other. pooled: one pipe for the whole L2, then the HBM channels. slices: one queue per slice
-/// with finite miss slots, hits behind misses, GPCs in turn (slice_queues.hpp); about a third slower to simulate.
+/// What makes requests of L2 wait for each other. pooled: one pipe for the whole L2, then the HBM channels. slices: line by line through
+/// slices that serve GPCs in turn, with finite miss slots and hits behind misses (l2_slices.hpp); the exact form, many times slower to
+/// simulate.
 enum class Contention : std::uint8_t { pooled, slices };
 [[nodiscard]] std::string_view name(Contention contention);
 
@@ -47,8 +48,11 @@ class L2 {
  public:
   virtual ~L2() = default;
   /// Serves `accesses` (all local, same op, hint and role) for `who` at `now`; returns when the last byte and write-back is through,
-  /// latency included.
+  /// latency included; kLater with slices.
   virtual Time access(std::span<const Access> accesses, const Requester& who, std::uint32_t partition, Time now) = 0;
+  /// As Memory's, for answers that come later; one ticket may get several answers, one for each call.
+  [[nodiscard]] virtual Time next() const { return kNever; }
+  virtual void advance(std::vector<Answer>& answers) { static_cast<void>(answers); }
   /// A hash of the whole state with addresses in layer arenas taken relative to frame.layer: equal states behave alike for ever, shifted by
   /// layers. Of the sectors ever touched, those outside the arenas and in the arenas of this layer and the next count; it is assumed that
   /// no layer reaches further.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "sim/machine/l2_state.hpp"
 #include "sim/machine/l2_walk.hpp"
 
 namespace rooftrace {
@@ -305,47 +306,8 @@ void L2Walk<Cache>::name_all() {
 template <class Cache>
 std::uint64_t L2Walk<Cache>::fingerprint(const LayerFrame& frame) {
   name_all();
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  const auto add = [&hash](std::uint64_t x) {
-    hash ^= x;
-    hash *= 0x9E3779B97F4A7C15ULL;
-    hash ^= hash >> 29;
-  };
-  for (std::uint64_t set = 0; set < index_.sets(); ++set) {
-    const std::vector<ResidentLine> lines = cache_.lines(static_cast<std::uint32_t>(set));
-    add(lines.size());
-    for (const ResidentLine& line : lines) {
-      std::uint64_t address = line_at(static_cast<std::uint32_t>(set), line.tag) << line_shift_;
-      std::uint64_t layer = ~std::uint64_t{0};
-      if (address >= frame.begin && address < frame.end && frame.stride != 0) {
-        layer = (address - frame.begin) / frame.stride - static_cast<std::uint64_t>(frame.layer);
-        address = (address - frame.begin) % frame.stride;
-      }
-      add(address);
-      add(layer);
-      add(line.valid << 4 | line.dirty);
-    }
-  }
-  const auto touched = [&](std::uint64_t begin, std::uint64_t end) {
-    first_touch_.for_each_word(begin, end, [&](std::uint64_t address, std::uint64_t word) {
-      add(address - begin);
-      add(word);
-    });
-  };
-  if (frame.stride == 0) {
-    touched(0, address_end_);
-    return hash;
-  }
-  touched(0, frame.begin);
-  add(~std::uint64_t{0});
-  touched(frame.end, address_end_);
-  // A layer may touch its own arena and the next one, as Trace says of layers that repeat; those behind do not come back.
-  for (std::uint64_t next = 0; next < 2; ++next) {
-    const std::uint64_t begin = frame.begin + (static_cast<std::uint64_t>(frame.layer) + next) * frame.stride;
-    add(next);
-    touched(std::min(begin, frame.end), std::min(begin + frame.stride, frame.end));
-  }
-  return hash;
+  return fingerprint_of(cache_, index_.sets(), first_touch_, address_end_, frame,
+                        [this](std::uint32_t set, std::uint64_t tag) { return line_at(set, tag) << line_shift_; });
 }
 
 }  // namespace rooftrace

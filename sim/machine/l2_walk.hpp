@@ -6,7 +6,6 @@
 #include <array>
 #include <bit>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -16,7 +15,6 @@
 #include "sim/machine/hbm.hpp"
 #include "sim/machine/l2.hpp"
 #include "sim/machine/line_places.hpp"
-#include "sim/machine/slice_queues.hpp"
 #include "sim/machine/stream_lines.hpp"
 
 namespace rooftrace {
@@ -39,13 +37,8 @@ class L2Walk final : public L2 {
         hbm_(*context.hbm, spec_.sector),
         pipe_(spec_.bandwidth),
         crossing_(from_seconds(spec_.latency_far) - from_seconds(spec_.latency_near)),
-        near_latency_(from_seconds(spec_.latency_near)),
-        streams_(Cache::kUnnamed && !context.by_line && context.contention == Contention::pooled && index_.narrow() &&
-                     hbm_.map().narrow() && sectors_per_line_ == 4,
-                 index_.sets(), context.address_end) {
-    if (context.contention == Contention::slices)
-      queues_ = std::make_unique<SliceQueues>(spec_, context.hbm->channels, hbm_latency_ - near_latency_, context.gpc);
-  }
+        streams_(Cache::kUnnamed && !context.by_line && index_.narrow() && hbm_.map().narrow() && sectors_per_line_ == 4, index_.sets(),
+                 context.address_end) {}
 
   Time access(std::span<const Access> accesses, const Requester& who, std::uint32_t partition, Time now) override {
     const Access& like = accesses.front();
@@ -57,7 +50,6 @@ class L2Walk final : public L2 {
     call.near_begin = places_.begin(partition);
     call.now = now;
     call.q = who.q;
-    call.wait = queues_ != nullptr ? queues_->wait(who.sm) : 1;
     const IndexMap index = index_;  // a local copy stays in registers: no store of the lookups can change it
     for (const Access& access : accesses) {
       if constexpr (Cache::kUnnamed) {
@@ -114,12 +106,10 @@ class L2Walk final : public L2 {
     std::uint32_t partition = 0;   ///< The requester's.
     std::uint32_t near_begin = 0;  ///< First set of it.
     Time now = 0;
-    Time through = 0;  ///< Slices: when the last line is with the requester.
-    Time ready = 0;    ///< When HBM, and the way between partitions, is through with this call's sectors; 0: HBM was not asked.
+    Time ready = 0;  ///< When HBM, and the way between partitions, is through with this call's sectors; 0: HBM was not asked.
     std::uint64_t chunk = ~std::uint64_t{0};  ///< Fetched last.
     std::uint32_t chunk_far = 0;              ///< Not 0: one of its lines came from behind another partition.
     std::uint64_t asked = 0, missed = 0, compulsory = 0, refetched = 0, crossed = 0;
-    double wait = 1;  ///< How much longer than a slice's queue this requester waits.
     ByteCounts* q = nullptr;
   };
 
@@ -149,74 +139,15 @@ class L2Walk final : public L2 {
       }
       if (pending_ < kBatch) continue;
       current_ ^= 1U;
-      serve(batches_[current_], waiting_, call);
+      look_up(batches_[current_], waiting_, call);
       waiting_ = kBatch;
       pending_ = 0;
     }
   }
 
-  void serve(const Batch& batch, std::uint32_t count, Call& call) {
-    if (queues_ == nullptr) {
-      look_up(batch, count, call);
-    } else {
-      for (std::uint32_t i = 0; i < count; ++i) pass_slices(batch[i], call);
-    }
-  }
-
-  /// One line with all its waits: the slice beside the requester, the home slice, a miss slot, HBM.
-  void pass_slices(const Pending& p, Call& call) {
-    const auto asked = static_cast<std::uint32_t>(std::popcount(p.sectors));
-    call.asked += asked;
-    const std::uint64_t chunk = hbm_.chunk(p.line << line_shift_);
-    const std::uint32_t home = hbm_.channel(chunk);
-    std::uint32_t missing = p.sectors;
-    Time latency = near_latency_;
-    Time through = call.now;
-    if (places_.copies() && !call.writes && p.remote != 0) {
-      const std::uint32_t beside = home + queues_->slices() / 2;
-      through = queues_->serve(beside < queues_->slices() ? beside : beside - queues_->slices(), through, asked);
-      missing = touch(p.set, p.tag, p.sectors, call);
-    }
-    if (missing != 0) {
-      const auto wanted = static_cast<std::uint32_t>(std::popcount(missing));
-      if (p.remote != 0) {
-        call.crossed += wanted;
-        latency += crossing_;
-      }
-      const Time served = queues_->serve(home, call.now, wanted);
-      through = served > through ? served : through;
-      missing = touch(p.home, places_.home_tag(p.tag), missing, call);
-      if (call.writes && places_.copies()) drop_copies(std::span(&p, 1));
-    }
-    if (missing != 0) {
-      const Miss miss{p.line, first_touch_.find(p.line), missing, p.remote};
-      call.missed += static_cast<std::uint32_t>(std::popcount(missing));
-      if (call.fetches) {
-        const auto sectors = static_cast<std::uint32_t>(std::popcount(missing));
-        const auto fresh = static_cast<std::uint32_t>(std::popcount(first_touch_.mark(miss.touched, miss.line, missing)));
-        call.compulsory += fresh;
-        call.refetched += sectors - fresh;
-        const Time from = queues_->take_slot(home, through);
-        through = hbm_.read_chunk(from, chunk, hbm_.moved(missing));
-        queues_->hold_slot(home, through + queues_->dram());
-        latency += queues_->dram();
-        queues_->on_its_way(p.line, through + latency);
-      } else {
-        (void)first_touch_.mark(miss.touched, miss.line, missing);
-        if (call.hint == CacheHint::no_allocate) write_back(p.line, missing, call);
-      }
-    } else if (call.fetches) {
-      const Time arrived = queues_->arrived(p.line, call.now);
-      through = arrived - latency > through ? arrived - latency : through;
-    }
-    const Time waited = static_cast<Time>(static_cast<double>(through - call.now) * call.wait);
-    const Time ready = call.now + waited + latency;
-    call.through = ready > call.through ? ready : call.through;
-  }
-
   void finish_batches(Call& call) {
-    serve(batches_[current_ ^ 1U], waiting_, call);
-    serve(batches_[current_], pending_, call);
+    look_up(batches_[current_ ^ 1U], waiting_, call);
+    look_up(batches_[current_], pending_, call);
     waiting_ = pending_ = 0;
   }
 
@@ -342,15 +273,12 @@ class L2Walk final : public L2 {
     who.cache->fabric_bytes += call.crossed * spec_.sector;
     const std::uint64_t passes = like.op == AccessOp::reduce ? 2 : 1;  // an atomic reads and writes at L2
     const Time latency = from_seconds(call.crossed != 0 ? spec_.latency_far : spec_.latency_near);
-    const Time piped =
-        queues_ == nullptr ? pipe_.send(call.now, static_cast<double>(moved * passes)) : queues_->port(who.sm, call.now, moved * passes);
-    Time ready = piped + latency;
+    Time ready = pipe_.send(call.now, static_cast<double>(moved * passes)) + latency;
     if (call.ready != 0) {
       // HBM's load-to-use latency contains the way through L2; a write-back has no one waiting for an answer.
       const Time through = call.ready + (call.fetched ? hbm_latency_ : 0);
       if (through > ready) ready = through;
     }
-    if (call.through > ready) ready = call.through;
     return ready;
   }
 
@@ -368,9 +296,7 @@ class L2Walk final : public L2 {
   Hbm hbm_;
   RatedChannel pipe_;
   Time crossing_;  ///< From one partition to another and back.
-  Time near_latency_;
   StreamLines streams_;
-  std::unique_ptr<SliceQueues> queues_;  ///< Null: pooled.
   std::array<Batch, 2> batches_{};
   std::uint32_t current_ = 0;  ///< The batch that fills.
   std::uint32_t pending_ = 0;  ///< Lines in it.

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <vector>
 
@@ -88,6 +89,7 @@ SmSpec load_sm(const ConfigNode& node) {
   sm.clock = quantity(node["clock"], kClock);
   sm.peak_clock = quantity(node["peak_clock"], kClock);
   sm.tensor_clock = quantity(node["tensor_clock"], kClock);
+  if (const auto share = node.find("tensor_share_8bit")) sm.tensor_share_8bit = share->number(0.1, 1);
   sm.tensor_peak = load_tensor_peak(node["tensor_peak"]);
   sm.cuda_peak = quantity(node["cuda_peak"], kRate);
   sm.sfu_per_clock = node["sfu_per_clock"].number(0.25, 1024);
@@ -119,7 +121,9 @@ L2Spec load_l2(const ConfigNode& node) {
   l2.latency_near = quantity(node["latency_near"], kLatency);
   l2.latency_far = quantity(node["latency_far"], kLatency);
   l2.hash = word(node["hash"], IndexHash::modulo);
-  l2.policy = word(node["replacement"], Replacement::random);
+  l2.policy = word(node["replacement"], Replacement::tree);
+  if (l2.policy == Replacement::tree && !std::has_single_bit(l2.ways))
+    node["ways"].fail("is not a power of two, which replacement: tree needs");
   return l2;
 }
 
@@ -132,15 +136,15 @@ DramTiming load_dram(const ConfigNode& node, const std::string& kind) {
     if (const auto child = node.find(key)) {
       read(*child);
     } else if (!known) {
-      node["kind"].fail(fmt::format("{} is no memory whose timing I know (those are {}){}; give all of its timing, or one of these kinds",
-                                    quoted_word(kind), fmt::join(dram_kinds(), ", "), did_you_mean(kind, dram_kinds())));
+      node["kind"].fail(fmt::format("{} is no memory whose timing I know: name one of {}, or give all of its timing{}", quoted_word(kind),
+                                    fmt::join(dram_kinds(), ", "), did_you_mean(kind, dram_kinds())));
     }
   };
   const auto time = [&](const char* key, double& value) { given(key, [&](const ConfigNode& n) { value = quantity(n, kLatency); }); };
   const auto number = [&](const char* key, std::uint32_t& value, std::int64_t most) {
     given(key, [&](const ConfigNode& n) {
       value = count(n, 1, most);
-      check_power_of_two(n, value);
+      if (!std::has_single_bit(value)) n.fail(fmt::format("{} is not a power of two, as addresses are cut", value));
     });
   };
   const auto size = [&](const char* key, std::uint32_t& value) {
@@ -269,8 +273,15 @@ void check_dram(const ConfigNode& node, const MachineSpec& machine) {
   if (dram.bank_groups > dram.banks) {
     at("bank_groups").fail(fmt::format("{} bank groups cannot share {} banks", dram.bank_groups, dram.banks));
   }
-  if (dram.activate_same_group < dram.activate) at("activate_same_group").fail("is less than activate");
-  if (dram.refresh > 0 && dram.refresh >= dram.refresh_interval) at("refresh").fail("is not less than refresh_interval");
+  if (dram.activate_same_group < dram.activate) {
+    at("activate")
+        .fail(fmt::format("{} is more than the {} of activate_same_group", format_quantity(dram.activate, Dimension::seconds),
+                          format_quantity(dram.activate_same_group, Dimension::seconds)));
+  }
+  if (dram.refresh > 0 && dram.refresh >= dram.refresh_interval) {
+    at("refresh").fail(fmt::format("{} is not less than the refresh_interval of {}", format_quantity(dram.refresh, Dimension::seconds),
+                                   format_quantity(dram.refresh_interval, Dimension::seconds)));
+  }
   if (dram.read_share() < 0.01) at("refresh").fail("leaves less than 0.01 of the bandwidth");
 }
 

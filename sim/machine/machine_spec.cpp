@@ -17,7 +17,8 @@ namespace {
 using enum DataType;
 
 constexpr std::array kIndexHashNames = {std::string_view("hashed"), std::string_view("modulo")};
-constexpr std::array kReplacementNames = {std::string_view("lru"), std::string_view("fifo"), std::string_view("random")};
+constexpr std::array kReplacementNames = {std::string_view("lru"), std::string_view("fifo"), std::string_view("random"),
+                                          std::string_view("tree")};
 constexpr std::array kFabricNames = {std::string_view("none"), std::string_view("nvswitch"), std::string_view("pairs"),
                                      std::string_view("mesh")};
 
@@ -53,12 +54,21 @@ std::span<const DataType> tensor_types(DataType type) {
   return {};
 }
 
-std::optional<double> tensor_rate(const SmSpec& sm, DataType type) {
+struct TensorRate {
+  DataType type;  ///< That the tensor cores compute in.
+  double peak;
+};
+
+std::optional<TensorRate> tensor_rate(const SmSpec& sm, DataType type) {
   for (const DataType candidate : tensor_types(type)) {
     const auto found = sm.tensor_peak.find(candidate);
-    if (found != sm.tensor_peak.end()) return found->second;
+    if (found != sm.tensor_peak.end()) return TensorRate{candidate, found->second};
   }
   return std::nullopt;
+}
+
+double tensor_clock(const SmSpec& sm, DataType type) {
+  return bytes_per_element(type) <= 1 ? sm.tensor_clock * sm.tensor_share_8bit : sm.tensor_clock;
 }
 
 double cuda_rate(const MachineSpec& machine, DataType type) {
@@ -102,7 +112,7 @@ double HbmSpec::refresh_wait() const {
 double MachineSpec::peak(Pipe pipe, DataType type) const {
   switch (pipe) {
     case Pipe::tensor:
-      if (const auto rate = tensor_rate(sm, type)) return *rate;
+      if (const auto rate = tensor_rate(sm, type)) return rate->peak;
       return cuda_rate(*this, type);  // No tensor core takes it: fused multiply-adds on CUDA cores.
     case Pipe::cuda:
       return cuda_rate(*this, type);
@@ -114,7 +124,7 @@ double MachineSpec::peak(Pipe pipe, DataType type) const {
 
 double MachineSpec::sustained(Pipe pipe, DataType type) const {
   if (pipe == Pipe::tensor) {
-    if (const auto rate = tensor_rate(sm, type)) return *rate * sm.tensor_clock / sm.peak_clock;
+    if (const auto rate = tensor_rate(sm, type)) return rate->peak * tensor_clock(sm, rate->type) / sm.peak_clock;
   }
   return peak(pipe, type);
 }

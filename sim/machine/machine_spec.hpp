@@ -21,6 +21,7 @@ struct SmSpec {
   double clock = 0;                        ///< Hz in memory-bound kernels (the boost clock the board holds).
   double peak_clock = 0;                   ///< Hz at which the datasheet peaks are quoted.
   double tensor_clock = 0;                 ///< Hz sustained under tensor load (board power).
+  double tensor_share_8bit = 1;            ///< Share of tensor_clock that is sustained in types of a byte or less (board power), <= 1.
   std::map<DataType, double> tensor_peak;  ///< FLOP/s of the whole GPU, dense, at peak_clock.
   double cuda_peak = 0;                    ///< FLOP/s fp32 of the whole GPU at clock, as datasheets quote it.
   double sfu_per_clock = 16;               ///< Special-function operations per clock and SM.
@@ -35,7 +36,8 @@ struct SmSpec {
 };
 
 enum class IndexHash : std::uint8_t { hashed, modulo };
-enum class Replacement : std::uint8_t { lru, fifo, random };
+/// tree: pseudo-LRU, a binary tree of bits per set that point away from what was used last; ways are a power of two.
+enum class Replacement : std::uint8_t { lru, fifo, random, tree };
 [[nodiscard]] std::string_view name(IndexHash hash);
 [[nodiscard]] std::string_view name(Replacement policy);
 
@@ -48,7 +50,7 @@ struct L2Spec {
   std::uint32_t partitions = 1;
   /// A partition keeps copies of lines whose home is another one: an SM looks into the partition beside it first.
   bool copies = false;
-  std::uint32_t miss_slots = 48;  ///< Lines that one slice can have on their way from HBM (fine contention only).
+  std::uint32_t miss_slots = 0;  ///< Lines that one slice can have on their way from HBM (slices only); 0: as slice_layout.hpp derives.
   std::uint32_t slices = 1;
   double bandwidth = 0;       ///< B/s, all slices together, sustained.
   double peak_bandwidth = 0;  ///< B/s, slices * bytes per clock * clock: the roofline's beta.
@@ -121,7 +123,7 @@ struct MachineSpec {
 
   /// Peak FLOP/s of a pipe for a type; a tensor type the machine lacks falls back to the next wider one it has (fp8 -> fp16).
   [[nodiscard]] double peak(Pipe pipe, DataType type) const;
-  /// Sustained rate: the same at tensor_clock (tensor) or clock (others).
+  /// Sustained rate: the same at tensor_clock or its share for the type that computes (tensor) or at clock (others).
   [[nodiscard]] double sustained(Pipe pipe, DataType type) const;
   [[nodiscard]] std::uint32_t compute_capability() const;  ///< 90 of "sm_90" or "sm_90a"; 0 of an arch without digits.
   [[nodiscard]] DeviceShape shape() const;                 ///< peers is left as it is: that takes a topology and a group.

@@ -57,6 +57,7 @@ class RecordingSink final : public TraceSink {
     kept.after = timing.after;
     kept.pause = timing.pause;
     kept.least = timing.least;
+    kept.drain = timing.drain;
   }
   void repeat_blocks(std::uint32_t, std::int64_t) override {}
   void end_kernel() override {}

@@ -27,7 +27,9 @@ namespace rooftrace::trace_file {
 [[nodiscard]] inline std::string broken_timing(const StepTiming& timing) {
   if (!(timing.tensor_padding >= 0 && timing.tensor_padding <= kMostStepWork)) return "tensor_padding is not 0 to 2^40";
   constexpr Time kMost = Time{1} << 40;  // a second
-  if (timing.pause < 0 || timing.pause > kMost || timing.least < 0 || timing.least > kMost) return "pause or least is not 0 to 2^40 ps";
+  for (const Time time : {timing.pause, timing.least, timing.drain}) {
+    if (time < 0 || time > kMost) return "pause, least or drain is not 0 to 2^40 ps";
+  }
   return {};
 }
 

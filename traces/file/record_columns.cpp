@@ -37,7 +37,8 @@ std::size_t RecordColumns::KindHash::operator()(const Kind& kind) const {
   hash = mixed(hash, std::bit_cast<std::uint64_t>(kind.timing.tensor_padding));
   hash = mixed(hash, kind.timing.after);
   hash = mixed(hash, static_cast<std::uint64_t>(kind.timing.pause));
-  return mixed(hash, static_cast<std::uint64_t>(kind.timing.least));
+  hash = mixed(hash, static_cast<std::uint64_t>(kind.timing.least));
+  return mixed(hash, static_cast<std::uint64_t>(kind.timing.drain));
 }
 
 void RecordColumns::begin_stage() {
@@ -157,6 +158,7 @@ std::uint32_t RecordColumns::kind_of(const Kind& kind) {
     columns_.put(Column::step_kind_after, k.timing.after);
     columns_.put(Column::step_kind_pause, static_cast<std::int64_t>(k.timing.pause));
     columns_.put(Column::step_kind_least, static_cast<std::int64_t>(k.timing.least));
+    columns_.put(Column::step_kind_drain, static_cast<std::int64_t>(k.timing.drain));
   });
   recent_kind_ = kind;
   kind_known_ = true;

@@ -97,6 +97,7 @@ void StageRecords::fill(const KernelBlocks& kernel, std::uint32_t block, std::ui
   out.after = kind.timing.after;
   out.pause = kind.timing.pause;
   out.least = kind.timing.least;
+  out.drain = kind.timing.drain;
   out.loads.reserve(kind.loads);
   out.stores.reserve(kind.stores);
   std::uint64_t row = first;
@@ -150,6 +151,7 @@ StageRecords::Kind StageRecords::load_kind(std::uint64_t row) {
   kind.timing.after = columns_.at<std::uint32_t>(Column::step_kind_after, row);
   kind.timing.pause = columns_.at<std::int64_t>(Column::step_kind_pause, row);
   kind.timing.least = columns_.at<std::int64_t>(Column::step_kind_least, row);
+  kind.timing.drain = columns_.at<std::int64_t>(Column::step_kind_drain, row);
   if (const std::string why = broken_timing(kind.timing); !why.empty()) bad_row(Column::step_kind_pause, row, why);
   return kind;
 }

@@ -74,6 +74,7 @@ const std::array<ColumnShape, kColumns>& column_shapes() {
       {Table::step_kind, "after", Element::u32},
       {Table::step_kind, "pause", Element::i64},
       {Table::step_kind, "least", Element::i64},
+      {Table::step_kind, "drain", Element::i64},
       {Table::access, "address", Element::u64},
       {Table::access, "shape", Element::u32},
       {Table::access_shape, "pitch", Element::u64},

@@ -117,6 +117,7 @@ enum class Column : std::uint8_t {
   step_kind_after,
   step_kind_pause,
   step_kind_least,
+  step_kind_drain,
   access_address,
   access_shape,
   access_shape_pitch,
@@ -139,7 +140,7 @@ enum class Column : std::uint8_t {
   note_value_bytes,
   text_byte
 };
-inline constexpr std::size_t kColumns = 90;
+inline constexpr std::size_t kColumns = 91;
 
 struct ColumnShape {
   Table table;

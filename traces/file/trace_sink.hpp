@@ -68,11 +68,11 @@ struct TraceStageInfo {
 struct StepTiming {
   double tensor_padding = 0;
   std::uint32_t after = 0;  ///< At most the kernel's longest_wait.
-  Time pause = 0, least = 0;
+  Time pause = 0, least = 0, drain = 0;
   bool operator==(const StepTiming&) const = default;
 };
 [[nodiscard]] inline StepTiming timing_of(const Step& step) {
-  return {step.tensor_padding, step.after, step.pause, step.least};
+  return {step.tensor_padding, step.after, step.pause, step.least, step.drain};
 }
 
 /// What a profiler knows about a kernel beside its records.

@@ -58,8 +58,8 @@ TEST(CollectiveLaws, TheLinkCarriesTheClosedFormAndNoTimeBeatsTheBound) {
   }
 }
 
-// 8 KiB by LL: 2 (n - 1) hops one after the other. Four GPUs more cost eight hops more, each of one link latency and, from L2 or HBM, one
-// load.
+// 8 KiB by LL: 2 (n - 1) hops one after the other. Four GPUs more cost eight hops more, each of one link latency and one load: of what
+// arrived from L2, where the neighbour stored it, and while adding of the own part, from HBM.
 TEST(CollectiveLaws, ARingTakesAHopPerMessageInLine) {
   const MachineSpec m = machine("a100-sxm-80gb");
   const AllReduceChoice ll{AllReduce::ring, NcclProtocol::ll};

@@ -51,7 +51,7 @@ TEST(DescribeHardware, H100Page) {
   EXPECT_THAT(text, HasSubstr("450 GB/s each way (900 GB/s both directions)"));
   EXPECT_THAT(text, HasSubstr("64 GB/s each way (128 GB/s both directions)"));
   EXPECT_THAT(text, HasSubstr("3.35 TB/s datasheet; sustained 3.23 TB/s read (96 %)"));  // 0.965 x 3.352
-  EXPECT_THAT(text, HasSubstr("  gpu0 -> gpu1..gpu7              NVLink, 450 GB/s each way, 550 ns, 2 hops\n"));
+  EXPECT_THAT(text, HasSubstr("  gpu0 -> gpu1..gpu7              NVLink, 450 GB/s each way, 750 ns, 2 hops\n"));
   EXPECT_THAT(text, HasSubstr("  gpu0 -> host                    PCIe, 64 GB/s each way, 1 us, 2 hops\n"));
 }
 

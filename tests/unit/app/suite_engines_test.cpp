@@ -26,11 +26,36 @@ TEST(SuiteEngines, FloorIsPerLayerAndOnlyWhereItIsKnown) {
               1e-9);
 }
 
+// 64 all-reduces of 32 layers, two dependencies of 3.5 us each: 448 us, where the process group has a stream of its own.
+TEST(SuiteEngines, CollectivesOnAStreamOfTheirOwnWaitTwice) {
+  EXPECT_DOUBLE_EQ(stream_events("gpt-fast", "nccl", 3.5e-6, 64), 448e-6);
+  EXPECT_EQ(stream_events("gpt-fast", "one_shot", 3.5e-6, 64), 0);
+  EXPECT_EQ(stream_events("fastertransformer", "nccl", 3.5e-6, 64), 0);
+}
+
 TEST(SuiteEngines, ServersAreToldByNameOrByWhatTheyReport) {
   EXPECT_TRUE(batches_continuously("trtllm-serving", "tpot_ms"));
   EXPECT_TRUE(batches_continuously("vllm", "itl_ms"));
   EXPECT_FALSE(batches_continuously("vllm", "ttft_ms"));
   EXPECT_FALSE(batches_continuously("gpt-fast", "tokens_per_s"));
+}
+
+TEST(SuiteEngines, OldEnginesBringOldKernels) {
+  EXPECT_TRUE(experts_for_a100("trtllm"));
+  EXPECT_FALSE(experts_for_a100("trtllm-serving"));
+  EXPECT_FALSE(experts_for_a100("vllm"));
+  EXPECT_TRUE(separate_residual("github.com/Mutinifni/splitwise-sim @8f99e7d data"));
+  EXPECT_FALSE(separate_residual("github.com/FerranAgulloLopez/vLLMBatchingMemoryGap"));
+}
+
+TEST(SuiteEngines, FourBitLinearsOfGptFastAreItsOwn) {
+  const auto own = own_tilings("gpt-fast", DataType::int4, 1);
+  ASSERT_EQ(own.count(KernelClass::ffn_up), 1U);
+  EXPECT_EQ(own.at(KernelClass::ffn_up).block_k, 1024);  // 8 warps x 8 k-tiles x 16.
+  EXPECT_EQ(own.count(KernelClass::lm_head), 0U);
+  EXPECT_TRUE(own_tilings("gpt-fast", DataType::int8, 1).empty());
+  EXPECT_TRUE(own_tilings("gpt-fast", DataType::int4, 17).empty());
+  EXPECT_TRUE(own_tilings("vllm", DataType::int4, 1).empty());
 }
 
 TEST(SuiteEngines, SplitRulesFollowTheEngineAndItsGpu) {
@@ -97,6 +122,19 @@ TEST_F(StepRows, ATotalIsAPrefillAndTheStepsAfterTheFirstToken) {
   ASSERT_EQ(ms.size(), 4U);
   EXPECT_DOUBLE_EQ(ms[0], ms[1]);
   EXPECT_NEAR(ms[2], ms[0] + 2 * ms[3], 1e-6);
+}
+
+// Groups of 32 weights carry 4 B each, a quarter of their 16 B more, and the 4-bit kernel of gpt-fast waits for its loads.
+TEST_F(StepRows, FourBitWeightsHaveScalesByGroupAndAKernelOfTheirEngine) {
+  const std::vector<double> per_s = simulated(
+      "a100-sxm-80gb,llama-2-7b,decode,x,w4a16,bf16,1,none,1,5,200,tokens_per_s,1\n"
+      "a100-sxm-80gb,llama-2-7b,decode,x,w4a16g32,bf16,1,none,1,5,200,tokens_per_s,1\n"
+      "a100-sxm-80gb,llama-2-7b,decode,gpt-fast,w4a16g32,bf16,1,none,1,5,200,tokens_per_s,1\n"
+      "a100-sxm-80gb,llama-2-7b,decode,gpt-fast,w4a16gx,bf16,1,none,1,5,200,tokens_per_s,1\n");
+  ASSERT_EQ(per_s.size(), 4U);
+  EXPECT_LT(per_s[1], 0.95 * per_s[0]);
+  EXPECT_LT(per_s[2], per_s[1]);
+  EXPECT_EQ(per_s[3], 0);  // Skipped.
 }
 
 // Under continuous batching a token waits for (c - 1) / o prefills: 3 / 2 here.

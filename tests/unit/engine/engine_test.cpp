@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+
 #include "sim/engine/kernel_graph.hpp"
 #include "tests/support/toy.hpp"
 
@@ -221,6 +223,61 @@ TEST(Engine, StepsWaitForArrivalsAndPause) {
   }
 }
 
+/// Answers what FixedMemory would, but later: when it is asked for nothing more before.
+class LaterMemory final : public Memory {
+ public:
+  explicit LaterMemory(Time latency) : memory_(latency) {}
+  Time access(std::span<const Access> accesses, const Requester& who, Time now) override {
+    asked_.push_back({now, {who.ticket, memory_.access(accesses, who, now)}});
+    return kLater;
+  }
+  [[nodiscard]] Time link_latency(Home home) const override { return memory_.link_latency(home); }
+  [[nodiscard]] Time next() const override { return asked_.empty() ? kNever : asked_.front().now; }
+  void advance(std::vector<Answer>& answers) override {
+    answers.push_back(asked_.front().answer);
+    asked_.pop_front();
+  }
+
+ private:
+  struct Asked {
+    Time now;
+    Answer answer;
+  };
+  FixedMemory memory_;
+  std::deque<Asked> asked_;
+};
+
+// Whether a memory answers at once or later makes no difference to the picosecond: pipelines, stores behind the last step, arrivals,
+// pauses, several blocks per SM and kernels one after the other.
+TEST(Engine, AnswersMayComeLater) {
+  const auto make = [](std::uint64_t b, std::uint64_t s) {
+    Step step = load_and_work((b * 8 + s) * 128, 50 + 7 * static_cast<double>((b + s) % 5));
+    if (s % 2 == 0) step.stores.push_back(toy::store(1 << 20 | (b * 8 + s) * 128, 128));
+    step.after = s == 3 ? 1 : 0;
+    step.pause = s == 5 ? 300 : 0;
+    return step;
+  };
+  for (const std::uint32_t depth : {1U, 2U, 4U}) {
+    std::vector<Kernel> kernels;
+    for (std::uint32_t stream = 0; stream < 4; ++stream) {
+      Kernel k = toy::kernel(9, 8, make);
+      k.depth = depth;
+      k.blocks_per_sm = 2;
+      k.longest_wait = 1;
+      k.stream = stream % 2;
+      k.early_loads = stream == 3;
+      kernels.push_back(k);
+    }
+    FixedMemory at_once(500);
+    LaterMemory later(500);
+    const auto expected = run(spec(2), at_once, kernels), records = run(spec(2), later, kernels);
+    for (std::size_t i = 0; i < kernels.size(); ++i) {
+      EXPECT_EQ(records[i].start, expected[i].start) << depth;
+      EXPECT_EQ(records[i].end, expected[i].end) << depth;
+    }
+  }
+}
+
 // A step takes `least` from its loads to its stores; work and memory that are slower hide it.
 TEST(Engine, AStepTakesItsLeastTime) {
   for (const Time least : {0, 549, 551, 5000}) {
@@ -231,6 +288,38 @@ TEST(Engine, AStepTakesItsLeastTime) {
       return step;
     });
     EXPECT_EQ(run(spec(1), memory, {k})[0].end, 1100 + std::max<Time>(550, least));
+  }
+}
+
+// Memory takes 500, the link's latency is 700. Loads go out at 1,100, work is done and stores go out at 1,650; without a drain the next
+// loads go at once and the last byte is there at 2,150. A drain of 100 holds the next step until 1,750, and the last byte that leaves then
+// is there at 2,450; 5,000: 6,650 and 7,350. A step that waits for those stores waits for the later of the two.
+TEST(Engine, StoresTakeTheirTimeToLeave) {
+  for (const bool waits : {false, true}) {
+    for (const Time drain : {0, 100, 5000}) {
+      const auto make = [=](std::uint64_t, std::uint64_t s) {
+        Step step;
+        if (s == 1) {
+          step.loads.push_back(toy::load(1 << 10, 128));
+          step.after = waits ? 1 : 0;
+          return step;
+        }
+        step = load_and_work(0, 50);
+        step.stores.push_back(toy::store(1 << 20, 128));
+        step.drain = drain;
+        return step;
+      };
+      Kernel k = toy::kernel(1, 2, make);
+      k.longest_wait = 1;
+      FixedMemory memory(500, 700);
+      const Time end = run(spec(1), memory, {k})[0].end;
+      ASSERT_EQ(memory.calls.size(), 3U);
+      EXPECT_EQ(memory.calls[1].now, 1650);
+      const Time there = drain == 0 ? 2150 : std::max<Time>(2150, 1650 + drain + 700);
+      const Time next = waits ? there : 1650 + drain;
+      EXPECT_EQ(memory.calls[2].now, next) << drain;
+      EXPECT_EQ(end, std::max(there, next + 500)) << drain;
+    }
   }
 }
 

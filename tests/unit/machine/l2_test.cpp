@@ -6,6 +6,7 @@
 #include <random>
 
 #include "sim/machine/address_map.hpp"
+#include "sim/machine/cache.hpp"
 #include "tests/support/l2_bench.hpp"
 #include "tests/support/toy.hpp"
 
@@ -74,6 +75,25 @@ struct StoreCase {
   TagStore store;
   Replacement policy;
 };
+
+// A tree over four ways. Loaded in turn, A B C D fill the ways; D was the last, so the root points at the half of A and B, there the bit at
+// A (B came later). Using A turns both: now C goes first. E takes C's way, the root points at A and B again, the bit there at B. True LRU
+// would have thrown out B, then C.
+TEST(TagStores, TreePointsAwayFromWhatWasUsed) {
+  ReferenceCache cache(1, 4, Replacement::tree);
+  const auto use = [&cache](std::uint64_t tag) { return cache.touch(0, tag, 1, true, CacheHint::normal); };
+  for (std::uint64_t tag = 1; tag <= 4; ++tag) EXPECT_EQ(use(tag).victim_dirty, 0U);
+  EXPECT_EQ(use(1).valid, 1U);
+  const Touch fifth = use(5);
+  EXPECT_EQ(fifth.victim_tag, 3U);
+  EXPECT_EQ(fifth.victim_dirty, 1U);
+  EXPECT_EQ(use(6).victim_tag, 2U);
+  cache.drop(0, 5);
+  EXPECT_EQ(cache.lines(0).size(), 3U);
+  EXPECT_EQ(use(7).victim_dirty, 0U);  // The way that became free.
+  EXPECT_EQ(cache.touch(0, 8, 1, false, CacheHint::no_allocate).valid, 0U);
+  EXPECT_EQ(cache.lines(0).size(), 4U);
+}
 
 // Random loads, stores and hints on a small cache: all tag stores count the same and end with the same lines.
 TEST(TagStores, AgreeWithTheTextbook) {

@@ -1,10 +1,9 @@
-// Copies beside the reader, slices with miss slots: who finds what where, and who waits for whom.
+// Copies beside the reader: who finds what where, and who waits for whom.
 #include <gtest/gtest.h>
 
 #include <random>
 
 #include "sim/machine/l2.hpp"
-#include "sim/machine/slice_queues.hpp"
 #include "tests/support/l2_bench.hpp"
 #include "tests/support/toy.hpp"
 
@@ -82,42 +81,6 @@ TEST(TagStores, AgreeWithCopies) {
     EXPECT_EQ(benches[0].cache, benches[s].cache);
     for (std::uint32_t set = 0; set < 6; ++set) EXPECT_EQ(stores[0]->resident(set), stores[s]->resident(set));
   }
-}
-
-// One channel, so one slice, with one miss slot. Sector rates: slice 32 B / 1 B per ps = 32 ps; HBM 32 B / 0.1 B per ps = 320 ps.
-TEST(L2, SlicesStandStillWhileNoMissSlotIsFree) {
-  Bench b;
-  b.hbm.channels = 1;
-  b.l2.miss_slots = 1;
-  b.l2.peak_bandwidth = 1e12;
-  const auto l2 = make_l2({&b.l2, &b.hbm, 1ULL << 30, &b.roles, Contention::slices});
-  b.ask(*l2, toy::load(0, 32));  // line 0 is there afterwards
-  // At 100 us: a miss. Slice 32 ps, HBM 320 ps, then DRAM's 400 ps (500 less the near latency of 100) and the near latency.
-  EXPECT_EQ(b.ask(*l2, toy::load(4096, 32), 100000000) - 100000000, 32 + 320 + 400 + 100);
-  // A second miss at the same time needs the slot, which is free at 752; the slice stands still until then. HBM 320, DRAM 400, near 100.
-  EXPECT_EQ(b.ask(*l2, toy::load(8192, 32), 100000000) - 100000000, 752 + 320 + 400 + 100);
-  // A hit at the same time waits behind them: the slice is free at 752, serves 32 ps, near latency 100.
-  EXPECT_EQ(b.ask(*l2, toy::load(0, 32), 100000000) - 100000000, 752 + 32 + 100);
-  // The line of the second miss arrives at 1572: who hits it before waits for it.
-  EXPECT_EQ(b.ask(*l2, toy::load(8192, 32), 100000000 + 1000) - 100000000, 1572);
-  EXPECT_EQ(b.hbm_read(Cause::refetch), 0U);
-}
-
-// SM 0 is alone in its GPC, SMs 1 and 2 share one: what waits 1000 ps in the slice's queue for SM 0 waits 2000 for them. A port has half of
-// L2's bandwidth.
-TEST(L2, LargeGpcsWaitLonger) {
-  const L2Spec l2 = [] {
-    L2Spec spec;
-    spec.bandwidth = spec.peak_bandwidth = 1e12;
-    return spec;
-  }();
-  SliceQueues queues(l2, 1, 0, {0, 1, 1});
-  EXPECT_DOUBLE_EQ(queues.wait(0), 1);
-  EXPECT_DOUBLE_EQ(queues.wait(1), 2);
-  EXPECT_DOUBLE_EQ(queues.wait(2), 2);
-  EXPECT_EQ(queues.port(0, 0, 500), 1000);
-  EXPECT_EQ(queues.port(1, 0, 500), 1000);
-  EXPECT_EQ(queues.port(2, 0, 500), 2000);
 }
 
 }  // namespace

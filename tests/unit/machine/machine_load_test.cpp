@@ -189,6 +189,20 @@ TEST(LoadMachine, ReadsUnitsAndDirections) {
   EXPECT_EQ(message("nvlink: {bandwidth: 450 GB/s, counts: each_way}\n"), "");
 }
 
+// The kind says what the file does not; a kind that nobody knows takes its timing from the file alone.
+TEST(LoadMachine, TakesTimingFromTheMemoryKind) {
+  const std::string timing =
+      "  burst: 64 B\n  pseudo_channels: 4\n  banks: 64\n  bank_groups: 16\n  row_cycle: 40 ns\n  activate: 2 ns\n  activate_same_group: 3 "
+      "ns\n"
+      "  refresh: 0 s\n  refresh_interval: 0 s\n  refresh_takes: banks\n  turnaround: 10 ns\n  write_batch: 8 KiB\n";
+  EXPECT_EQ(message("hbm:\n  kind: HBM9\n" + timing + "  scheduled: 0.9\n"), "");
+  EXPECT_NE(message("hbm:\n  kind: HBM9\n" + timing), "");
+  EXPECT_EQ(load("h100-pcie").hbm.dram.pseudo_channels, 1U);
+  EXPECT_EQ(load("h100-sxm").hbm.dram.pseudo_channels, 2U);
+  EXPECT_TRUE(load("a100-pcie-80gb").hbm.dram.refresh_takes_channel);
+  EXPECT_FALSE(load("a100-pcie-40gb").hbm.dram.refresh_takes_channel);
+}
+
 TEST(LoadMachine, InheritsWhatAFileDoesNotSay) {
   const MachineSpec base = load("h100-sxm");
   const MachineSpec pcie = load("h100-pcie");
@@ -207,6 +221,16 @@ TEST(LoadMachine, RefusesValuesOutsideTheirRange) {
   EXPECT_EQ(message("l2:\n  capacity: 0.3 B\n"), "3:13: capacity: \"0.3 B\" is outside 1 B to 1 TiB");
   EXPECT_EQ(message("l2:\n  line: 64.5 B\n"), "3:9: line: \"64.5 B\" is not a whole number of bytes");
   EXPECT_EQ(message("hbm:\n  scheduled: 1.2\n"), "3:14: scheduled: 1.2 is outside 0.01 to 1");
+  EXPECT_EQ(message("hbm:\n  burst: 256 B\n"), "3:10: burst: a burst of 256 B is larger than a line of L2 (128 B)");
+  EXPECT_EQ(message("hbm:\n  banks: 12\n"), "3:10: banks: 12 is not a power of two, as addresses are cut");
+  EXPECT_EQ(message("hbm:\n  bank_groups: 64\n"), "3:16: bank_groups: 64 bank groups cannot share 16 banks");
+  EXPECT_EQ(message("hbm:\n  write_batch: 16 B\n"), "3:16: write_batch: 16 B is less than a burst (32 B)");
+  EXPECT_EQ(message("hbm:\n  activate: 7 ns\n"), "3:13: activate: 7 ns is more than the 6 ns of activate_same_group");
+  EXPECT_EQ(message("hbm:\n  refresh: 4 us\n"), "3:12: refresh: 4 us is not less than the refresh_interval of 3.9 us");
+  EXPECT_EQ(message("hbm:\n  refresh_takes: all\n"), "3:18: refresh_takes: \"all\" is not one of banks, channel");
+  EXPECT_EQ(message("hbm:\n  kind: HBM9\n"),
+            "3:9: kind: \"HBM9\" is no memory whose timing I know: name one of HBM2, HBM2e, HBM3, HBM3e, GDDR6, GDDR6X, GDDR7, or give all "
+            "of its timing; did you mean \"HBM2\"?");
   EXPECT_EQ(message("launch:\n  kernel_gap: 2 s\n"), "3:15: kernel_gap: \"2 s\" is outside 0 s to 1 ms");
   EXPECT_EQ(message("node: {gpus: 0}\n"), "2:14: gpus: 0 is outside 1 to 256");
   EXPECT_NE(message("hbm:\n  bandwidth: 3.35\n"), "");     // no unit

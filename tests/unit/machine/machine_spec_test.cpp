@@ -46,6 +46,15 @@ TEST(MachineSpec, SustainedIsAtTheTensorClock) {
   EXPECT_DOUBLE_EQ(m.sustained(Pipe::sfu, DataType::fp32), 160e9);
 }
 
+TEST(MachineSpec, NarrowTypesSustainAShareOfTheTensorClock) {
+  MachineSpec m = small_machine();
+  m.sm.tensor_share_8bit = 0.5;
+  EXPECT_DOUBLE_EQ(m.sustained(Pipe::tensor, DataType::int8), 6e12);  // 16e12 x 600 / 800 x 0.5
+  EXPECT_DOUBLE_EQ(m.sustained(Pipe::tensor, DataType::int4), 6e12);  // computed in int8
+  EXPECT_DOUBLE_EQ(m.sustained(Pipe::tensor, DataType::fp16), 6e12);  // 8e12 x 600 / 800, the whole clock
+  EXPECT_DOUBLE_EQ(m.sustained(Pipe::tensor, DataType::fp8), 6e12);   // computed in fp16: the whole clock
+}
+
 TEST(MachineSpec, AMissingTypeIsComputedInTheNextWiderOne) {
   MachineSpec m = small_machine();
   EXPECT_DOUBLE_EQ(m.peak(Pipe::tensor, DataType::fp8), 8e12);    // in fp16
@@ -104,6 +113,7 @@ TEST(MachineSpec, NamesOfItsWords) {
   EXPECT_EQ(name(Replacement::lru), "lru");
   EXPECT_EQ(name(Replacement::fifo), "fifo");
   EXPECT_EQ(name(Replacement::random), "random");
+  EXPECT_EQ(name(Replacement::tree), "tree");
   EXPECT_EQ(name(Fabric::none), "none");
   EXPECT_EQ(name(Fabric::nvswitch), "nvswitch");
   EXPECT_EQ(name(Fabric::pairs), "pairs");

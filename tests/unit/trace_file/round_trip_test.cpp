@@ -111,6 +111,7 @@ TEST_F(TraceFileRoundTrip, RandomTraces) {
                      step.after = s % 4;
                      step.pause = s * 1000;
                      step.least = seed;
+                     step.drain = seed * 3;
                      return step;
                    }).program;
     last.tensor_type = DataType::fp8;

@@ -204,12 +204,6 @@ TEST(AttentionPrefill, HeadsOfAGroupFollowEachOther) {
   EXPECT_NE(first_key(4), first_key(0));
 }
 
-TEST(AttentionPrefill, CausalBlocksTakeTheLongestTileFirst) {
-  const Kernel kernel = make_attention_prefill(contiguous(1, 1, 1, 128, 512, 512), {128, 64, 2});
-  EXPECT_EQ(kernel.program->steps(0), 2U + 2 * 8);
-  EXPECT_EQ(kernel.program->steps(3), 2U + 2 * 2);
-}
-
 TEST(AttentionPrefill, RefusesHeadsThatDoNotGroup) {
   EXPECT_THROW((void)make_attention_prefill(contiguous(1, 3, 2, 64, 8, 8), {}), std::invalid_argument);
 }
@@ -267,6 +261,26 @@ TEST(AttentionDecode, ReadsEveryKeyOnceAndJoinsTheSplits) {
   }
 }
 
+// Causal, 300 queries are 3 tiles of 128: of each (sequence, head) the tile that sees the fewest keys comes first, as the grid counts: 128,
+// 256 and 300 keys are 2, 4 and 5 tiles of 64 on A100, two steps each beside the first and the last. The sums of 128 rows are 512 bytes;
+// block 7 is the second tile of the third head.
+TEST(AttentionPrefill, TilesInTheOrderOfTheGridAndTheirSums) {
+  AttentionProblem p = paged(contiguous(1, 8, 2, 128, 300, 300), 16);
+  p.sums = rows(9ULL << 32, 300, 8, DataType::fp32, TensorRole::activations);
+  const Kernel kernel = make_attention_prefill(p, choose_prefill_tiling(shapes::a100(), 128, DataType::bf16, DataType::bf16));
+  for (const std::uint32_t first : {0U, 3U}) {
+    EXPECT_EQ(kernel.program->steps(first + 0), 2U + 2 * 2);
+    EXPECT_EQ(kernel.program->steps(first + 1), 2U + 2 * 4);
+    EXPECT_EQ(kernel.program->steps(first + 2), 2U + 2 * 5);
+  }
+  Step step;
+  kernel.program->fill(7, kernel.program->steps(7) - 1, step);
+  ASSERT_EQ(step.stores.size(), 2U);
+  EXPECT_EQ(step.stores[1].address, p.sums.address + (2 * 300 + 128) * 4);
+  EXPECT_EQ(step.stores[1].row_bytes, 512U);
+  EXPECT_THAT(check_kernel(kernel), IsEmpty());
+}
+
 // A100: 300 tokens are 3 tiles of 128, K and V each a step; the query heads of a group (4) fill 4 of the tensor tile's 64 rows.
 TEST(AttentionDecode, KAndVAlternateWhereBlocksHaveOneBufferOfEach) {
   const AttentionProblem p = paged(contiguous(1, 8, 2, 128, 1, 300), 16);
@@ -277,8 +291,46 @@ TEST(AttentionDecode, KAndVAlternateWhereBlocksHaveOneBufferOfEach) {
   Step step;
   kernel.program->fill(0, 1, step);
   EXPECT_EQ(step.work[static_cast<std::size_t>(Pipe::tensor)], 2.0 * 4 * 128 * 128);
+  EXPECT_EQ(step.work[static_cast<std::size_t>(Pipe::sfu)], 0);
   EXPECT_EQ(step.tensor_padding, 2.0 * 60 * 128 * 128);
+  step.clear();
+  kernel.program->fill(0, 2, step);  // V: the softmax of all 64 rows comes first; the exp of an empty row takes 2048 / 16 FLOP.
+  EXPECT_EQ(step.work[static_cast<std::size_t>(Pipe::sfu)], 4.0 * 128);
+  EXPECT_EQ(step.tensor_padding, 2.0 * 60 * 128 * 128 + 128.0 * 60 * 128);
+  EXPECT_EQ(kernel.exposed, 1);
+  EXPECT_DOUBLE_EQ(kernel.tensor_share, 1 / 1.12);
   EXPECT_FALSE(choose_decode_tiling(shapes::h100(), p).alternate);
+}
+
+// FlashAttention-2 joins splits one after the other: 24 rows in blocks of 4 (head_dim 128) or 8 (64); a step for the sums, then one per
+// split with the 512 or 256 bytes of each row, and O leaves with the last.
+TEST(AttentionDecode, FlashAttention2JoinsSplitsOneAfterTheOther) {
+  for (const std::uint32_t head_dim : {128U, 64U}) {
+    const AttentionProblem p = paged(contiguous(3, 8, 2, head_dim, 1, 1000), 16);
+    const DecodeTiling tiling = choose_decode_tiling(shapes::a100(), p, 3);
+    const std::uint32_t rows = head_dim == 128 ? 4 : 8;
+    EXPECT_EQ(tiling.combine_rows, rows);
+    const Kernel combine = make_attention_combine(p, tiling, 6ULL << 32);
+    EXPECT_EQ(combine.grid, 24 / rows);
+    EXPECT_EQ(combine.depth, 1U);
+    EXPECT_FALSE(combine.early_loads);
+    EXPECT_EQ(combine.program->steps(0), 1U + 3);
+    Step step;
+    combine.program->fill(1, 2, step);
+    ASSERT_EQ(step.loads.size(), 1U);
+    EXPECT_EQ(step.loads[0].address, (6ULL << 32) + (1 * 24 + rows) * head_dim * 4);  // The second split's rows of the second block.
+    EXPECT_EQ(step.loads[0].row_bytes, rows * head_dim * 4);
+    EXPECT_TRUE(step.stores.empty());
+    step.clear();
+    combine.program->fill(1, 3, step);
+    EXPECT_EQ(step.stores.size(), rows);
+    EXPECT_THAT(check_kernel(combine), IsEmpty());
+  }
+  const AttentionProblem p = paged(contiguous(3, 8, 2, 128, 1, 1000), 16);
+  EXPECT_EQ(choose_decode_tiling(shapes::h100(), p, 3).combine_rows, 0U);
+  // Kernels of engines that do not call FlashAttention have no tile of 64 rows.
+  const DecodeTiling other = choose_decode_tiling(shapes::a100(), p, 0, AttentionEngine::fastertransformer);
+  EXPECT_EQ(other.exp_flop + other.exposed + other.combine_rows, 0);
 }
 
 // Window of 100 tokens (window_left 99) at 1,000 tokens: tokens 900..999.

@@ -51,8 +51,9 @@ const TouchTotals& local(const TraceTotals& totals) {
   return totals.at(TensorRole::activations, Home::local);
 }
 
-// n ranks, S bytes, chunks of S/n: 2 (n - 1) of them cross the link; loaded are S and the 2 (n - 1) chunks that arrive, stored S; n - 1
-// chunks are added. By LL 16 B travel for 8, by LL128 128 B for 120; S is a multiple of both in every chunk of every channel.
+// n ranks, S bytes, chunks of S/n: 2 (n - 1) of them cross the link; loaded are S and the 2 (n - 1) chunks that arrive (by LL128 twice),
+// stored S and, by the neighbour, what arrives; n - 1 chunks are added. By LL 16 B travel for 8, by LL128 128 B for 120; S is a multiple of
+// both in every chunk of every channel.
 TEST(RingAllReduce, MovesTwoTimesNMinusOneOverNAndTheFlags) {
   for (const std::uint32_t n : {2U, 4U, 8U}) {
     for (const NcclProtocol protocol : {NcclProtocol::ll, NcclProtocol::ll128, NcclProtocol::simple}) {
@@ -63,8 +64,8 @@ TEST(RingAllReduce, MovesTwoTimesNMinusOneOverNAndTheFlags) {
       const std::uint64_t sent = protocol == NcclProtocol::ll ? data * 2 : protocol == NcclProtocol::ll128 ? data / 120 * 128 : data;
       EXPECT_EQ(peers(totals).stored, sent) << kernel.label;
       EXPECT_EQ(peers(totals).loaded, 0U);
-      EXPECT_EQ(local(totals).loaded, bytes + sent);
-      EXPECT_EQ(local(totals).stored, bytes);
+      EXPECT_EQ(local(totals).loaded, bytes + (protocol == NcclProtocol::ll128 ? 2 : 1) * sent);
+      EXPECT_EQ(local(totals).stored, bytes + sent);
       EXPECT_EQ(adds(kernel), static_cast<double>(elements) / n * (n - 1));
       EXPECT_THAT(check_kernel(kernel), IsEmpty()) << kernel.label;
     }
@@ -131,6 +132,60 @@ TEST(AllReduce, WaitsAreWithinTheBlock) {
     EXPECT_GE(longest, 1U);
     EXPECT_LE(longest, kernel.longest_wait);
   }
+}
+
+/// The step of block 0 that stores most.
+Step longest_store(const Kernel& kernel) {
+  Step longest;
+  for (std::uint32_t i = 0; i < kernel.program->steps(0); ++i) {
+    Step s;
+    kernel.program->fill(0, i, s);
+    if (!s.stores.empty() && (longest.stores.empty() || s.stores.back().row_bytes > longest.stores.back().row_bytes)) longest = s;
+  }
+  return longest;
+}
+
+// 8 A100, 240 GB/s one way, 24 channels, so 10 GB/s of the link each.
+//   LL128, 24 x 8 x 38,400 B: a chunk is one pass of 20 warps x 1,920 B, 40,960 B on the link: 4.096 us. NCCL's limit of a block (10 GB/s
+//   of data: 3.84 us) is the weaker. Loaded: 40,960 B twice and, while reducing, 38,400 B. LL, 24 x 8 x 4,096 B: a pass of 512 threads x 8
+//   B, 8,192 B on the link: 0.8192 us. Half as many bytes: 12 channels, as many per pass. simple: its stores leave while others load; 16
+//   KiB at 12 GB/s (half of NCCL's 24 GB/s per ring): 1.365 us from the loads on.
+TEST(RingAllReduce, AChannelHasItsShareOfTheLink) {
+  const auto step_of = [](NcclProtocol protocol, std::uint64_t bytes) {
+    return longest_store(make_all_reduce(a100(), problem(8, bytes / 2), {AllReduce::ring, protocol}));
+  };
+  const Step ll128 = step_of(NcclProtocol::ll128, 24 * 8 * 38'400);
+  ASSERT_EQ(ll128.stores.size(), 2U);  // What arrives from the one neighbour, what leaves for the other.
+  EXPECT_EQ(ll128.stores.front().home, Home::local);
+  EXPECT_EQ(ll128.stores.back().home, Home::peer);
+  EXPECT_EQ(ll128.stores.back().row_bytes, 40'960U);
+  EXPECT_EQ(ll128.drain, 4'096'000);
+  EXPECT_EQ(ll128.least, 0);
+  const Step ll = step_of(NcclProtocol::ll, 24 * 8 * 4096);
+  EXPECT_EQ(ll.stores.back().row_bytes, 8192U);
+  EXPECT_EQ(ll.drain, 819'200);
+  // 12 x 8 x 4,096 B of LL: 32 KiB per channel (8 B x 512 threads x 8 ranks), so 12 channels with 20 GB/s each.
+  EXPECT_EQ(step_of(NcclProtocol::ll, 12 * 8 * 4096).drain, 409'600);
+  const Step simple = step_of(NcclProtocol::simple, 24 * 8 * 2 * 16'384 * 4);
+  EXPECT_EQ(simple.stores.back().row_bytes, 16'384U);
+  EXPECT_EQ(simple.drain, 0);
+  EXPECT_EQ(simple.least, 1'365'333);
+  DeviceShape unknown = a100();
+  unknown.peers.bandwidth = 0;
+  EXPECT_EQ(longest_store(make_all_reduce(unknown, problem(8, 24 * 8 * 2048), {AllReduce::ring, NcclProtocol::ll})).drain, 0);
+}
+
+// A start is NCCL's base latency less 2.5 us of launch; a message of LL has no pause, one of LL128 1.9 - 0.6 us, a slice of simple 3.4 -
+// 0.6.
+TEST(RingAllReduce, StartsAndPausesAreNcclsConstants) {
+  const auto first = [](NcclProtocol protocol) {
+    Step s;
+    make_all_reduce(a100(), problem(8, 1 << 20), {AllReduce::ring, protocol}).program->fill(0, 0, s);
+    return s.pause;
+  };
+  EXPECT_EQ(first(NcclProtocol::ll), 4'100'000);
+  EXPECT_EQ(first(NcclProtocol::ll128), 11'500'000 + 1'300'000);
+  EXPECT_EQ(first(NcclProtocol::simple), 5'900'000 + 2'800'000);
 }
 
 std::string choice(const DeviceShape& gpu, std::uint32_t ranks, std::uint64_t bytes, const AllReduceRule& rule) {
@@ -217,23 +272,25 @@ RingHalfProblem half_of(RingHalf half, std::uint32_t ranks, std::uint64_t elemen
 }
 
 // n ranks, a shard of S bytes: n - 1 shards cross the link; a gather reads its own and the n - 1 received and writes n; a scatter reads n
-// and the n - 1 received sums, adds n - 1 and writes one. S is a multiple of the grain of every protocol.
+// and the n - 1 received sums, adds n - 1 and writes one. By LL128 what arrives is read twice, and the neighbour writes it by all
+// protocols. S is a multiple of the grain of every protocol.
 TEST(RingHalf, MovesNMinusOneShardsAndTheFlags) {
   for (const std::uint32_t n : {2U, 4U, 8U}) {
     for (const NcclProtocol protocol : {NcclProtocol::ll, NcclProtocol::ll128, NcclProtocol::simple}) {
       const std::uint64_t elements = 24ULL * 8 * 60 * 64, shard = elements * 2;
       const std::uint64_t wire = protocol == NcclProtocol::ll ? shard * 2 : protocol == NcclProtocol::ll128 ? shard / 120 * 128 : shard;
+      const std::uint64_t arrived = (n - 1) * wire, looks = protocol == NcclProtocol::ll128 ? 2 : 1;
       const Kernel gather = make_ring_half(a100(), half_of(RingHalf::all_gather, n, elements), protocol);
       const TraceTotals g = measure(gather);
       EXPECT_EQ(peers(g).stored, (n - 1) * wire);
-      EXPECT_EQ(local(g).loaded, shard + (n - 1) * wire);
-      EXPECT_EQ(local(g).stored, n * shard);
+      EXPECT_EQ(local(g).loaded, shard + looks * arrived);
+      EXPECT_EQ(local(g).stored, n * shard + arrived);
       EXPECT_EQ(adds(gather), 0);
       const Kernel scatter = make_ring_half(a100(), half_of(RingHalf::reduce_scatter, n, elements), protocol);
       const TraceTotals s = measure(scatter);
       EXPECT_EQ(peers(s).stored, (n - 1) * wire);
-      EXPECT_EQ(local(s).loaded, n * shard + (n - 1) * wire);
-      EXPECT_EQ(local(s).stored, shard);
+      EXPECT_EQ(local(s).loaded, n * shard + looks * arrived);
+      EXPECT_EQ(local(s).stored, shard + arrived);
       EXPECT_EQ(adds(scatter), static_cast<double>((n - 1) * elements));
     }
   }

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 #include <stdexcept>
 
@@ -148,6 +149,7 @@ TEST(GemmTilingRule, CandidatesAreTheBestOfEachTileShape) {
   EXPECT_EQ(widths(GemmLibrary::of_2023), (std::set<std::uint32_t>{64, 128, 256}));
   for (const GemmTiling& t : gemm_tiling_candidates(h100(), 128, 4096, 11008, kBf16, kBf16, 100, GemmLibrary::of_2023)) {
     EXPECT_EQ(t.split_k, 1U) << t.text();
+    EXPECT_LE(t.cluster_m * t.cluster_n, 2U) << t.text();
   }
   const auto tilings = gemm_tiling_candidates(h100(), 512, 4096, 4096, kBf16, kBf16, 3);
   ASSERT_EQ(tilings.size(), 3U);
@@ -158,6 +160,18 @@ TEST(GemmTilingRule, CandidatesAreTheBestOfEachTileShape) {
     }
   }
   EXPECT_LE(gemm_tiling_candidates(h100(), 1, 4096, 4096, kBf16, kBf16, 100).size(), 3U);  // Three widths of skinny tiles.
+}
+
+TEST(GemmTilingRule, PipelinesOfWarpGroupKernelsFillTheSharedMemory) {
+  // 192 KiB in stages of (block_m + block_n) rows of 128 B: nvjet kernels are named 128x256_64x4 and so on.
+  const std::map<std::uint32_t, std::uint32_t> stages = {{384, 4}, {352, 4}, {320, 4}, {288, 5}, {256, 6}, {192, 8}, {128, 12}};
+  for (const GemmTiling& t : gemm_tiling_candidates(h100(), 2048, 4096, 4096, kBf16, kBf16, 100)) {
+    EXPECT_EQ(t.blocks_per_sm, 1U) << t.text();
+    EXPECT_EQ(t.block_k, 64U) << t.text();
+    EXPECT_EQ(t.stages, stages.at(t.block_m + t.block_n)) << t.text();
+  }
+  // Kernels without warp groups share an SM.
+  EXPECT_EQ(choose_gemm_tiling(a100(), 100, 4096, 4096, kBf16, kBf16).blocks_per_sm, 2U);
 }
 
 TEST(GemmTilingRule, SmallerTilesOrPartsFillTheSms) {

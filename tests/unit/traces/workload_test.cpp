@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "tests/unit/traces/shapes.hpp"
@@ -88,6 +89,35 @@ TEST(Workload, PrefillOfLlama8b) {
   EXPECT_EQ(work(trace, Pipe::tensor), linear + attention);
   EXPECT_EQ(written(trace, TensorRole::kv), 2048ULL * 131072);
   EXPECT_EQ(read(trace, TensorRole::kv), 2048ULL * 131072);
+}
+
+// Groups of 32: every row of the four linears has k / 32 scales of 4 B. k is 4096, for the last linear 14336.
+TEST(Workload, NarrowWeightsMayHaveAScalePerGroup) {
+  WorkloadOptions o = decode(4, 1000);
+  o.weights = DataType::int4;
+  o.weight_group = 32;
+  const Trace trace = make_workload(models::llama_3_1_8b(), shapes::h100(), o);
+  EXPECT_EQ(read(trace, TensorRole::scales), 32ULL * 4 * ((6144 + 4096 + 28672) * 128 + 4096 * 448));
+  const std::uint64_t grouped = memory_need(models::llama_3_1_8b(), o).weights;
+  o.weight_group = 0;
+  EXPECT_EQ(grouped - memory_need(models::llama_3_1_8b(), o).weights, read(trace, TensorRole::scales) - 32ULL * 4 * 43008);
+}
+
+// Two norms a layer and the last one: all but the first add a residual.
+TEST(Workload, ResidualsMayBeAddedByThemselves) {
+  WorkloadOptions o = decode(4, 1000);
+  const auto count = [](const Trace& trace, KernelClass kernel_class) {
+    return std::count_if(trace.kernels.begin(), trace.kernels.end(), [&](const Kernel& k) { return k.kernel_class == kernel_class; });
+  };
+  const Trace fused = make_workload(models::llama_3_1_8b(), shapes::h100(), o);
+  o.separate_residual = true;
+  const Trace separate = make_workload(models::llama_3_1_8b(), shapes::h100(), o);
+  EXPECT_EQ(count(fused, KernelClass::residual), 0);
+  EXPECT_EQ(count(separate, KernelClass::residual), 64);
+  EXPECT_EQ(count(separate, KernelClass::norm), count(fused, KernelClass::norm));
+  // The norm writes what it added; the kernel that adds writes it instead, and the norm reads it again.
+  EXPECT_GT(read(separate, TensorRole::activations), read(fused, TensorRole::activations));
+  EXPECT_EQ(written(separate, TensorRole::activations), written(fused, TensorRole::activations));
 }
 
 TEST(Workload, EightBitKvAndWeightsHalveTheBytes) {
