@@ -174,15 +174,15 @@ std::string collective(const std::string& name, const std::string& in, const std
 }
 
 TEST(KinetoCollectives, RingHalvesByHand) {
-  // Four ranks, shards of 1 Mi elements of two bytes: three received and three sent, 2 MiB each.
+  // Four ranks, shards of 1 Mi elements of two bytes: three received (the neighbour's stores into L2) and three sent, 2 MiB each.
   constexpr std::uint64_t kShard = 2 << 20;
   EXPECT_EQ(bytes_of(collective("ncclDevKernel_AllGather_RING_SIMPLE(ncclDevComm*)", "1048576", "4194304")),
-            (Bytes{4 * kShard, 4 * kShard + 3 * kShard}));
+            (Bytes{4 * kShard, 4 * kShard + 3 * kShard + 3 * kShard}));
   EXPECT_EQ(bytes_of(collective("ncclDevKernel_ReduceScatter_Sum_bf16_RING_SIMPLE(ncclDevComm*)", "4194304", "1048576")),
-            (Bytes{4 * kShard + 3 * kShard, kShard + 3 * kShard}));
+            (Bytes{4 * kShard + 3 * kShard, kShard + 3 * kShard + 3 * kShard}));
   // By LL every eight bytes travel as sixteen.
   EXPECT_EQ(bytes_of(collective("ncclDevKernel_AllGather_RING_LL(ncclDevComm*)", "1048576", "4194304")),
-            (Bytes{kShard + 6 * kShard, 4 * kShard + 6 * kShard}));
+            (Bytes{kShard + 6 * kShard, 4 * kShard + 6 * kShard + 6 * kShard}));
 }
 
 TEST(KinetoCollectives, TheRestIsListedWithItsReason) {

@@ -140,9 +140,9 @@ TEST(HardwareFiles, HaveADerivableL2AndMemory) {
   for (const auto& [name, sheet] : kDatasheets) {
     const MachineSpec m = load(name);
     SCOPED_TRACE(name);
-    // peak_bandwidth = slices x bytes per clock x clock, with 64 B per clock (32 B on V100).
+    // peak_bandwidth = slices x bytes per clock x clock, with 64 B per clock (32 B on V100, 128 B on B200).
     const double per_clock = m.l2.peak_bandwidth / m.l2.slices / m.sm.clock;
-    EXPECT_NEAR(per_clock, name == "v100-sxm" ? 32 : 64, 0.05);
+    EXPECT_NEAR(per_clock, name == "v100-sxm" ? 32 : name == "b200-sxm" ? 128 : 64, 0.05);
     EXPECT_NEAR(m.sm.l2_port / m.sm.clock, 64, 0.1);  // 64 B per clock and SM.
     EXPECT_EQ(m.l2.sets() * m.l2.ways * m.l2.line, m.l2.effective);
     EXPECT_GE(m.sm.l2_port * m.sm.count, m.l2.bandwidth);
@@ -240,7 +240,8 @@ TEST(LoadMachine, RefusesValuesOutsideTheirRange) {
 
 TEST(LoadMachine, SuggestsTheWordThatWasMeant) {
   EXPECT_EQ(message("l2: {hash: hased}\n"), "2:12: hash: \"hased\" is not one of hashed, modulo; did you mean \"hashed\"?");
-  EXPECT_EQ(message("l2: {replacement: lruu}\n"), "2:19: replacement: \"lruu\" is not one of lru, fifo, random; did you mean \"lru\"?");
+  EXPECT_EQ(message("l2: {replacement: lruu}\n"),
+            "2:19: replacement: \"lruu\" is not one of lru, fifo, random, tree; did you mean \"lru\"?");
   EXPECT_EQ(message("node: {fabric: nvswich}\n"),
             "2:16: fabric: \"nvswich\" is not one of none, nvswitch, pairs, mesh; did you mean \"nvswitch\"?");
   EXPECT_EQ(message("sm: {tensor_peak: {bf61: 1 TFLOP/s}}\n"),
