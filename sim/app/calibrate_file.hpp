@@ -11,7 +11,7 @@
 namespace rooftrace {
 
 struct NewValue {
-  std::string key;      ///< "hbm.read_efficiency"
+  std::string key;      ///< "hbm.scheduled"
   std::string value;    ///< As it is to be written.
   std::string comment;  ///< One line, without "#".
 };
