@@ -146,7 +146,8 @@ class Rule {
   }
 
   /// k-tiles of 128 bytes of the wider operand (one shared-memory row), 64 bytes where that leaves fewer than three stages or the machine
-  /// has no asynchronous copies; up to four stages.
+  /// has no asynchronous copies, but never less than two sectors of the narrower one (lone sectors cost DRAM a row each: no library does
+  /// it); up to four stages.
   [[nodiscard]] bool size_large_pipeline(GemmTiling& t) const {
     if (gpu_.max_cluster >= 2) {
       t.block_k = static_cast<std::uint32_t>(128 / std::max(bytes_a_, bytes_b_));
@@ -158,6 +159,7 @@ class Rule {
     for (const std::uint32_t row_bytes : {128U, 64U}) {
       if (row_bytes > 64 && !gpu_.async_copy) continue;
       t.block_k = static_cast<std::uint32_t>(row_bytes / std::max(bytes_a_, bytes_b_));
+      if (row_bytes == 64 && gpu_.async_copy && t.block_k * std::min(bytes_a_, bytes_b_) < 64) break;
       t.stages = std::min(stages_that_fit(t), gpu_.async_copy ? 4U : 2U);
       if (t.stages >= least) return true;
     }

@@ -174,6 +174,21 @@ TEST(GemmTilingRule, PipelinesOfWarpGroupKernelsFillTheSharedMemory) {
   EXPECT_EQ(choose_gemm_tiling(a100(), 100, 4096, 4096, kBf16, kBf16).blocks_per_sm, 2U);
 }
 
+TEST(GemmTilingRule, NarrowOperandsAreReadInTwoSectorsAtLeast) {
+  // 100 KiB (Ada): two blocks of 128x128x64 with bf16 rows and fp8 rows need 24 KiB a stage, so 49 KiB hold two stages, one too few. Half
+  // as long k-tiles would fit, but read fp8 weights by lone sectors of 32 B; one block per SM instead.
+  DeviceShape ada = a100();
+  ada.shared_memory_per_sm = 100 * 1024;
+  ada.shared_memory_per_block = 99 * 1024;
+  for (const GemmTiling& t : gemm_tiling_candidates(ada, 512, 16384, 4096, DataType::fp8, kBf16, 100)) {
+    EXPECT_GE(t.block_k, 64U) << t.text();
+  }
+  // Operands of one width may have them: 32 bf16 are two sectors.
+  std::set<std::uint32_t> lengths;
+  for (const GemmTiling& t : gemm_tiling_candidates(ada, 512, 16384, 4096, kBf16, kBf16, 100)) lengths.insert(t.block_k);
+  EXPECT_TRUE(lengths.contains(32));
+}
+
 TEST(GemmTilingRule, SmallerTilesOrPartsFillTheSms) {
   // m = 128, n = 4096 is 16 tiles of 128x256: the rule must find work for most of the SMs.
   for (const DeviceShape& gpu : {v100(), a100(), h100()}) {
